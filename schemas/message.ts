@@ -1,0 +1,49 @@
+import * as v from "valibot";
+import { ActionSummary } from "./action.ts";
+import { JsonObject } from "./json.ts";
+import { NoticeType } from "./webhook.ts";
+
+/**
+ * What travels on the queues. Ids, and what every member of the workspace may see anyway: no argument, reason,
+ * context or secret. Both are at-least-once and unordered; a consumer is idempotent on (action, seq, sink).
+ */
+
+/** One recipient of one event. `sink` is `callback` or `webhook:<endpoint id>`. */
+export const Delivery = v.strictObject({
+  workspace: v.string(),
+  action: v.string(),
+  seq: v.number(),
+  sink: v.string(),
+  type: NoticeType,
+  /** Epoch ms of the event. */
+  at: v.number(),
+  /** The action without payload, as the webhook body's `data` (see `core/view`). */
+  view: JsonObject,
+});
+export type Delivery = v.InferOutput<typeof Delivery>;
+
+/** A delivery that used up its tries. Kept by the action, listed by the Board, sent again on demand. */
+export const DeadLetter = v.strictObject({
+  seq: v.number(),
+  sink: v.string(),
+  type: NoticeType,
+  tries: v.number(),
+  lastError: v.string(),
+  at: v.number(),
+});
+export type DeadLetter = v.InferOutput<typeof DeadLetter>;
+
+/** Queue `holdpoint-events`: an action changed. The Board takes the summary, each delivery becomes its own message. */
+export const ActionChanged = v.strictObject({
+  workspace: v.string(),
+  action: v.string(),
+  seq: v.number(),
+  /** The consumer is to acknowledge to the action once the Board has it. */
+  ack: v.boolean(),
+  summary: ActionSummary,
+  /** Epoch ms of the earliest deadline that ends or escalates something; null once nothing is due. */
+  dueAt: v.nullable(v.number()),
+  deadLetters: v.array(DeadLetter),
+  deliveries: v.array(Delivery),
+});
+export type ActionChanged = v.InferOutput<typeof ActionChanged>;

@@ -1,0 +1,83 @@
+import * as v from "valibot";
+import { Agent, Delegation, Group, Person } from "./directory.ts";
+import { Json } from "./json.ts";
+import { KeyRecord, Scope } from "./principal.ts";
+import { ProblemField } from "./problem.ts";
+import { PolicyVersion } from "./snapshot.ts";
+import { Digest, Label, PersonId, PrincipalId, Prose, Slug, WorkspaceName } from "./text.ts";
+
+/** Bodies and answers of the calls that run an engine: policy, directory, keys, workspaces. Times in answers are RFC 3339. */
+const Instant = v.pipe(v.string(), v.isoTimestamp("is an RFC 3339 time such as 2026-01-31T12:00:00.000Z"));
+const OptionalInstant = v.nullable(Instant);
+const Overlap = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(30 * 86_400_000));
+
+export const PublishBody = v.strictObject({ document: Json, note: v.optional(v.nullable(Prose), null) });
+export const DocumentBody = v.strictObject({ document: Json });
+export const ActivateBody = v.strictObject({ version: Digest });
+export const PolicyAnswer = v.object({ version: Digest, document: Json });
+export const PolicyVersionView = v.object({ ...PolicyVersion.entries, publishedAt: Instant });
+export const PolicyVersions = v.object({ items: v.array(PolicyVersionView) });
+export const PublishAnswer = v.object({ version: Digest, publishedAt: Instant, created: v.boolean() });
+export const CheckAnswer = v.object({
+  ok: v.boolean(),
+  errors: v.array(ProblemField),
+  version: v.nullable(Digest),
+});
+
+const FieldChange = v.object({ pointer: v.string(), from: Json, to: Json });
+export const DiffAnswer = v.object({
+  added: v.array(v.string()),
+  removed: v.array(v.string()),
+  changed: v.array(v.object({ type: v.string(), fields: v.array(FieldChange) })),
+  roles: v.object({
+    added: v.array(v.string()),
+    removed: v.array(v.string()),
+    changed: v.array(v.object({ name: v.string(), fields: v.array(FieldChange) })),
+  }),
+});
+
+/** Directory entries as they are written: the id is in the address. */
+export const PersonBody = v.omit(Person, ["id"]);
+export const AgentBody = v.omit(Agent, ["id"]);
+export const GroupBody = v.omit(Group, ["id"]);
+export const DelegationBody = v.strictObject({
+  from: PersonId,
+  to: PersonId,
+  groups: v.pipe(v.array(Slug), v.minLength(1), v.maxLength(32)),
+  until: Instant,
+});
+export const DelegationView = v.object({ ...Delegation.entries, until: Instant });
+export const RemoveDelegationBody = v.strictObject({ from: PersonId, to: PersonId });
+export const Removed = v.object({ removed: v.boolean() });
+export const People = v.object({ items: v.array(Person) });
+export const Agents = v.object({ items: v.array(Agent) });
+export const Groups = v.object({ items: v.array(Group) });
+export const Delegations = v.object({ items: v.array(DelegationView) });
+
+export const KeyBody = v.strictObject({
+  principal: PrincipalId,
+  scopes: v.optional(v.pipe(v.array(Scope), v.minLength(1), v.maxLength(32))),
+  name: v.optional(v.nullable(Label), null),
+  expiresAt: v.optional(OptionalInstant, null),
+});
+export const RotateBody = v.strictObject({ overlapMs: v.optional(Overlap, 86_400_000) });
+export const EmptyBody = v.strictObject({});
+export const KeyView = v.object({
+  ...KeyRecord.entries,
+  createdAt: Instant,
+  expiresAt: OptionalInstant,
+  revokedAt: OptionalInstant,
+});
+export const Keys = v.object({ items: v.array(KeyView) });
+export const NewKey = v.object({ record: KeyView, key: v.string() });
+
+export const WorkspaceBody = v.strictObject({ name: WorkspaceName });
+export const NewWorkspace = v.object({ workspace: WorkspaceName, key: v.string() });
+export const Whoami = v.object({
+  workspace: WorkspaceName,
+  kind: v.picklist(["agent", "person", "service"]),
+  id: PrincipalId,
+  scopes: v.array(Scope),
+  keyId: v.string(),
+});
+export const Health = v.object({ ok: v.literal(true), time: Instant });

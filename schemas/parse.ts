@@ -1,0 +1,40 @@
+import * as v from "valibot";
+import type { ProblemField } from "./problem.ts";
+
+/** What `parseFields` found: the value with its defaults filled in, or every fault by JSON Pointer. */
+export type Parsed<Value> = { ok: true; value: Value } | { ok: false; errors: ProblemField[] };
+
+/** Holds `input` against `schema`. Never throws; `under` is the JSON Pointer of `input` itself. */
+export function parseFields<Schema extends v.GenericSchema>(
+  schema: Schema,
+  input: unknown,
+  under = "",
+): Parsed<v.InferOutput<Schema>> {
+  const parsed = v.safeParse(schema, input);
+  if (parsed.success) return { ok: true, value: parsed.output };
+  return { ok: false, errors: parsed.issues.map((issue) => fieldOf(issue, under)) };
+}
+
+/** JSON Pointer of a path (RFC 6901). */
+export function pointerOf(path: readonly (string | number)[], under = ""): string {
+  return path.reduce<string>(
+    (pointer, key) => `${pointer}/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`,
+    under,
+  );
+}
+
+function fieldOf(issue: v.BaseIssue<unknown>, under: string): ProblemField {
+  const path = (issue.path ?? []).map((item) => (typeof item.key === "number" ? item.key : String(item.key)));
+  return { pointer: pointerOf(path, under), detail: detailOf(issue) };
+}
+
+/** A schema's own message where it has one; Valibot's, which speak of schemas, in plain words. */
+function detailOf(issue: v.BaseIssue<unknown>): string {
+  if (issue.kind === "schema" && issue.type.endsWith("object") && issue.path !== undefined) {
+    if (issue.expected === "never") return "is not a known field";
+    if (issue.received === "undefined" && issue.expected?.startsWith('"') === true) return "is missing";
+  }
+  if (!issue.message.startsWith("Invalid ")) return issue.message;
+  const received = issue.received.length > 80 ? `${issue.received.slice(0, 80)}…` : issue.received;
+  return issue.expected === null ? `is not valid: ${received}` : `must be ${issue.expected}, is ${received}`;
+}

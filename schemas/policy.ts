@@ -1,0 +1,132 @@
+import * as v from "valibot";
+import { Duration } from "./duration.ts";
+import { JsonObject } from "./json.ts";
+import { limits } from "./limits.ts";
+import { ActionType, Label, Prose, Slug } from "./text.ts";
+
+/** Who may fill a seat: `group:dba`, `person:alice`, `oncall:primary`, `owner-of-target`, `manager-of-requester`. */
+export const Selector = v.pipe(
+  v.string(),
+  v.regex(
+    /^(?:(?:group|person|oncall):[a-z0-9][a-z0-9._-]{0,62}|owner-of-target|manager-of-requester)$/u,
+    "is group:NAME, person:ID, oncall:NAME, owner-of-target or manager-of-requester",
+  ),
+);
+export type Selector = v.InferOutput<typeof Selector>;
+
+const Count = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(limits.seatCount));
+
+export const Seat = v.strictObject({
+  seat: Slug,
+  n: Count,
+  from: v.pipe(v.array(Selector), v.minLength(1, "names at least one selector"), v.maxLength(16)),
+});
+export type Seat = v.InferOutput<typeof Seat>;
+
+/** A seat, or `all` or `any` of some rules (semantics §4). Depth and totals are checked by `core/policy`. */
+export type Rule = Seat | { all: Rule[] } | { any: Rule[] };
+const Rules = v.pipe(
+  v.array(v.lazy(() => Rule)),
+  v.minLength(1, "holds at least one rule"),
+  v.maxLength(limits.ruleSeats),
+);
+export const Rule: v.GenericSchema<Rule> = v.lazy((input) => {
+  if (typeof input === "object" && input !== null && "all" in input) return v.strictObject({ all: Rules });
+  if (typeof input === "object" && input !== null && "any" in input) return v.strictObject({ any: Rules });
+  return Seat;
+});
+
+export const DenyRule = v.strictObject({
+  denials: v.optional(Count, 1),
+  veto: v.optional(v.pipe(v.array(Selector), v.maxLength(16)), []),
+});
+export type DenyRule = v.InferOutput<typeof DenyRule>;
+
+/** Bounds are in `core/clocks`; a missing clock takes its default (semantics §6). */
+export const Clocks = v.strictObject({
+  pendingTtl: v.optional(Duration),
+  remindAfter: v.optional(Duration),
+  escalateAfter: v.optional(v.pipe(v.array(Duration), v.maxLength(8))),
+  approvalTtl: v.optional(Duration),
+  leaseTtl: v.optional(Duration),
+  executionMax: v.optional(Duration),
+});
+export type Clocks = v.InferOutput<typeof Clocks>;
+
+export const RollbackPolicy = v.strictObject({
+  window: v.optional(Duration),
+  /** `failed`: the engine itself starts the rollback when the executor reports a failure with an effect. */
+  auto: v.optional(v.picklist(["never", "failed"]), "never"),
+});
+export type RollbackPolicy = v.InferOutput<typeof RollbackPolicy>;
+
+const RetentionClass = v.picklist(["ephemeral", "operational", "compliance"]);
+export const Retention = v.strictObject({
+  context: v.optional(RetentionClass, "ephemeral"),
+  payload: v.optional(RetentionClass, "operational"),
+  evidence: v.optional(RetentionClass, "compliance"),
+});
+
+export const Risk = v.picklist(["low", "medium", "high", "critical"]);
+export type Risk = v.InferOutput<typeof Risk>;
+
+export const Decide = v.strictObject({
+  then: v.picklist(["allow", "gate", "deny"]),
+  because: v.optional(Prose),
+});
+
+/** Who is excluded from deciding. Off only below critical; off is shown in the evidence (peer failure P27). */
+export const SeparationOfDuties = v.strictObject({
+  /** The agent's owner may not approve what their agent asks for. */
+  owner: v.optional(v.boolean(), true),
+});
+
+/** What an operator has said about one action type. */
+export const Contract = v.strictObject({
+  type: ActionType,
+  class: Slug,
+  risk: Risk,
+  mode: v.optional(v.picklist(["enforce", "disabled"]), "enforce"),
+  description: v.optional(Prose),
+  /** JSON Schema (draft 2020-12) of the arguments; unknown top-level fields are refused unless it says otherwise. */
+  args: JsonObject,
+  /** The tool an agent uses for it, held against the role class's `tools`; the type when absent. */
+  tool: v.optional(Label),
+  /** Role classes that may ask for it. */
+  roles: v.pipe(v.array(Slug), v.minLength(1, "names at least one role class"), v.maxLength(32)),
+  decide: v.optional(v.pipe(v.array(Decide), v.maxLength(1)), []),
+  rule: Rule,
+  deny: v.optional(DenyRule, { denials: 1, veto: [] }),
+  onChange: v.optional(v.picklist(["tighten", "pin"]), "tighten"),
+  separationOfDuties: v.optional(SeparationOfDuties, { owner: true }),
+  clocks: v.optional(Clocks, {}),
+  /** Claimed again after a lost lease only where the effect is idempotent (semantics §7). */
+  idempotent: v.optional(v.boolean(), false),
+  maxAttempts: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)), 1),
+  rollback: v.optional(v.nullable(RollbackPolicy), null),
+  retention: v.optional(Retention, { context: "ephemeral", payload: "operational", evidence: "compliance" }),
+  notify: v.optional(v.pipe(v.array(Label), v.maxLength(16)), []),
+});
+export type Contract = v.InferOutput<typeof Contract>;
+
+const Globs = v.pipe(v.array(Label), v.maxLength(256));
+
+/** What an agent of this class may ask for. Everything not matched by a glob is refused. */
+export const RoleClass = v.strictObject({
+  description: v.optional(Prose),
+  types: Globs,
+  tools: Globs,
+  segments: Globs,
+  targets: Globs,
+});
+export type RoleClass = v.InferOutput<typeof RoleClass>;
+
+/** The versioned document that governs a workspace; the hash of its canonical JSON names the version. */
+export const Policy = v.strictObject({
+  description: v.optional(Prose),
+  roles: v.record(Slug, RoleClass),
+  contracts: v.pipe(v.array(Contract), v.maxLength(2_000)),
+});
+export type Policy = v.InferOutput<typeof Policy>;
+/** A policy as an operator writes it, before the defaults are filled in. */
+export type PolicyInput = v.InferInput<typeof Policy>;

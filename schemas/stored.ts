@@ -1,0 +1,128 @@
+import * as v from "valibot";
+import { Callback, Detail, Effect, Requester, SeatView, State, Target, Via, VoteDecision } from "./action.ts";
+import { JsonObject } from "./json.ts";
+import { Contract, Selector } from "./policy.ts";
+import { PersonId } from "./text.ts";
+import { NoticeType } from "./webhook.ts";
+
+const Millis = v.pipe(v.number(), v.integer());
+const OptionalMillis = v.nullable(Millis);
+
+/** What was asked, fixed at create and never edited. The contract is kept whole: it is what the request is judged by. */
+export const Payload = v.strictObject({
+  id: v.string(),
+  workspace: v.string(),
+  type: v.string(),
+  contract: Contract,
+  contractVersion: v.string(),
+  policyVersion: v.string(),
+  requester: Requester,
+  target: Target,
+  args: JsonObject,
+  reason: v.string(),
+  context: v.nullable(JsonObject),
+  preconditions: v.nullable(JsonObject),
+  rollbackPlan: v.nullable(JsonObject),
+  /** RFC 3339 UTC with milliseconds. */
+  notBefore: v.nullable(v.string()),
+  notAfter: v.nullable(v.string()),
+  supersedes: v.nullable(v.string()),
+  callback: v.nullable(Callback),
+  digest: v.string(),
+  decision: v.strictObject({ outcome: v.picklist(["allow", "gate", "deny"]), because: v.string() }),
+  createdAt: Millis,
+});
+export type Payload = v.InferOutput<typeof Payload>;
+
+export const StoredVote = v.strictObject({
+  person: PersonId,
+  decision: VoteDecision,
+  reason: v.nullable(v.string()),
+  at: Millis,
+  via: Via,
+  selectors: v.array(Selector),
+  identity: v.string(),
+  lapsed: v.boolean(),
+});
+export type StoredVote = v.InferOutput<typeof StoredVote>;
+
+export const Lease = v.strictObject({
+  id: v.string(),
+  executor: v.string(),
+  fence: Millis,
+  purpose: v.picklist(["execute", "rollback"]),
+  claimedAt: Millis,
+  expiresAt: Millis,
+  /** Heartbeats never move the lease past this (`executionMax`). */
+  executionEnds: Millis,
+});
+export type Lease = v.InferOutput<typeof Lease>;
+
+export const Outcome = v.strictObject({
+  outcome: v.picklist(["succeeded", "failed"]),
+  effect: Effect,
+  summary: v.string(),
+  evidence: v.nullable(JsonObject),
+  startupMs: OptionalMillis,
+  at: Millis,
+});
+export type Outcome = v.InferOutput<typeof Outcome>;
+
+/** Where an action stands: the fold of its log over its payload (invariant I4), kept so that a load reads one row. */
+export const ActionState = v.strictObject({
+  state: State,
+  detail: v.nullable(Detail),
+  seq: Millis,
+  at: Millis,
+  /** The latest vote of each person. */
+  votes: v.array(StoredVote),
+  seats: v.array(SeatView),
+  counted: v.array(PersonId),
+  /** Who closed it: counted approvers, or the deniers. */
+  decidedBy: v.array(PersonId),
+  via: v.nullable(v.picklist(["quorum", "votes", "policy"])),
+  deadlines: v.strictObject({
+    pending: OptionalMillis,
+    approval: OptionalMillis,
+    lease: OptionalMillis,
+    execution: OptionalMillis,
+    rollback: OptionalMillis,
+  }),
+  reminded: v.boolean(),
+  escalations: Millis,
+  fence: Millis,
+  attempts: Millis,
+  lease: v.nullable(Lease),
+  /** The last execute lease after it ended: what a late or repeated report is held against. */
+  lastLease: v.nullable(Lease),
+  /** The lease whose report settled the last run, and the event that did. */
+  reported: v.nullable(v.strictObject({ lease: v.string(), fence: Millis, seq: Millis })),
+  outcome: v.nullable(Outcome),
+  /** `failed{unknown}` has had its one late resolution. */
+  resolved: v.boolean(),
+  rollback: v.nullable(
+    v.strictObject({ startedBy: v.string(), reason: v.string(), outcome: v.nullable(Outcome) }),
+  ),
+  lateEvents: Millis,
+});
+export type ActionState = v.InferOutput<typeof ActionState>;
+
+/** Who is told of an action's events; kept beside the state, because an alarm has no registry to ask. */
+export const Subscriber = v.object({ id: v.string(), events: v.array(NoticeType), active: v.boolean() });
+export type Subscriber = v.InferOutput<typeof Subscriber>;
+
+/** The one mutable row of an action: where it stands, and what the object itself has to remember. */
+export const StoredAction = v.strictObject({
+  schema: v.literal(1),
+  state: ActionState,
+  /** The address the last command came by: links in notices are made from it. */
+  origin: v.string(),
+  subscribers: v.array(Subscriber),
+  /** When the alarm is set for (epoch ms), so that one which would not move is not set again. */
+  alarmAt: OptionalMillis,
+  /** The Board has this seq; until it has the last one, `boardDue` is when it is to be told again. */
+  boardSeq: Millis,
+  boardDue: OptionalMillis,
+  deadLetters: Millis,
+});
+export type StoredAction = v.InferOutput<typeof StoredAction>;
