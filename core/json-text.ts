@@ -1,0 +1,73 @@
+import type { Json } from "../schemas/json.ts";
+import { limits } from "../schemas/limits.ts";
+import type { ProblemCode, ProblemField } from "../schemas/problem.ts";
+import { ok, refuse, type Result } from "./result.ts";
+
+type Fault = { code: ProblemCode; detail: string; errors?: ProblemField[] };
+
+/** Keys that change an object's prototype when a careless merge copies them (threat T19). */
+const poisonous = new Set(["__proto__", "constructor", "prototype"]);
+
+/**
+ * Code points that hide or reorder what a reviewer reads: controls but tab and line breaks, the twelve
+ * Bidi_Control characters, lone surrogates (no UTF-8 form, so no digest) and the line separators.
+ */
+const unreadable = /(?![\n\r\t])[\p{Cc}\p{Bidi_Control}\p{Cs}\p{Zl}\p{Zp}]/u;
+
+const pointerSegment = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");
+
+/**
+ * JSON text → value, refused where a later step could not treat it safely (semantics §11, threats T18, T19):
+ * over-deep, too many keys, over-long strings, poisonous keys, misleading code points. Names every fault by
+ * JSON Pointer. The walk keeps its own stack, because text of a million brackets parses.
+ */
+export function parseJsonText(text: string): Result<Json, Fault> {
+  let value: Json;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : "not JSON";
+    return refuse({ code: "malformed_json", detail: `The body is not JSON: ${why}` });
+  }
+  const errors = faultsIn(value);
+  if (errors.length === 0) return ok(value);
+  return refuse({ code: "invalid_body", detail: "Mend the named fields and send it again.", errors });
+}
+
+type Visit = { value: Json; pointer: string; depth: number };
+const maxFaults = 50;
+
+function faultsIn(root: Json): ProblemField[] {
+  const faults: ProblemField[] = [];
+  const fault = (pointer: string, detail: string): void => void faults.push({ pointer, detail });
+  const stack: Visit[] = [{ value: root, pointer: "", depth: 1 }];
+  let keys = 0;
+  for (let visit = stack.pop(); visit !== undefined && faults.length < maxFaults; visit = stack.pop()) {
+    const { value, pointer, depth } = visit;
+    if (typeof value === "string") {
+      if (value.length > limits.stringLength) {
+        fault(pointer, `is longer than ${limits.stringLength} characters`);
+      }
+      if (unreadable.test(value)) {
+        fault(pointer, "holds a control or bidirectional character; send plain text");
+      }
+    }
+    if (typeof value !== "object" || value === null) continue;
+    if (depth > limits.jsonDepth) {
+      fault(pointer, `is nested deeper than ${limits.jsonDepth} levels`);
+      continue;
+    }
+    for (const [key, item] of Object.entries(value)) {
+      keys += 1;
+      const at = `${pointer}/${pointerSegment(key)}`;
+      if (poisonous.has(key)) fault(at, "is a reserved name; use another key");
+      if (unreadable.test(key)) fault(at, "is a key with a control or bidirectional character");
+      if (keys > limits.jsonKeys && !Array.isArray(value)) {
+        fault(at, `is past the ${limits.jsonKeys} keys a body may hold`);
+        break;
+      }
+      stack.push({ value: item, pointer: at, depth: depth + 1 });
+    }
+  }
+  return faults;
+}

@@ -1,0 +1,109 @@
+import type { SeatView } from "../../schemas/action.ts";
+import type { Contract } from "../../schemas/policy.ts";
+import type { StoredVote } from "../../schemas/stored.ts";
+import { eligibility, type Eligibility } from "../eligibility.ts";
+import type { Voter } from "../quorum.ts";
+import { standingOf, type Terms } from "../standing.ts";
+import type { Situation } from "./command.ts";
+
+/** How the votes stand under every version that must agree. */
+export type Count = {
+  readonly denied: boolean;
+  readonly approved: boolean;
+  readonly seats: SeatView[];
+  /** People whose latest vote counts, approvers and deniers. */
+  readonly counted: string[];
+  readonly approvers: string[];
+  readonly deniers: string[];
+  /** Approvers who no longer count: they lost the group, left, or became excluded. A denial never lapses. */
+  readonly lapsing: string[];
+};
+
+/** A vote to be counted; one just being cast has nothing remembered of it yet. */
+export type Ballot = Pick<StoredVote, "person" | "decision" | "lapsed"> &
+  Partial<Pick<StoredVote, "selectors" | "identity">>;
+
+/** The versions a decision must satisfy: the pinned one and, with `tighten`, the one in force (semantics §5). */
+export function versionsOf({ payload, facts }: Situation): Contract[] {
+  const { contract } = payload;
+  if (contract.onChange === "pin" || facts.contract === null) return [contract];
+  return [contract, facts.contract];
+}
+
+/**
+ * The votes given, judged by the directory of this moment. Nothing remembered from the time of a vote makes a
+ * person count now; only a recorded denial stands although its author has since left.
+ */
+export function count(situation: Situation, votes: readonly Ballot[]): Count {
+  const versions = versionsOf(situation);
+  const approvers = new Set<string>();
+  const deniers = new Set<string>();
+  const lapsing = new Set<string>();
+  const terms = versions.map((contract): Terms => {
+    const approvals: Voter[] = [];
+    const denials: Voter[] = [];
+    for (const vote of votes) {
+      if (vote.decision === "withdraw") continue;
+      const voter = voterNow(situation, contract, vote);
+      if (voter === null) continue;
+      (vote.decision === "approve" ? approvals : denials).push(voter);
+      (vote.decision === "approve" ? approvers : deniers).add(vote.person);
+    }
+    return { rule: contract.rule, risk: contract.risk, deny: contract.deny, approvals, denials };
+  });
+  for (const { person, decision, lapsed } of votes) {
+    if (decision === "approve" && !lapsed && !approvers.has(person)) lapsing.add(person);
+  }
+  const { denied, approved, seats } = standingOf(terms);
+  return {
+    denied,
+    approved,
+    seats,
+    counted: [...new Set([...approvers, ...deniers])],
+    approvers: [...approvers],
+    deniers: [...deniers],
+    lapsing: [...lapsing],
+  };
+}
+
+/** Whether a person may decide here, under any version that must agree; the first reason where under none. */
+export function mayDecide(situation: Situation, person: string): Eligibility {
+  const verdicts = versionsOf(situation).map((contract) => judge(situation, contract, person));
+  return (
+    verdicts.find((verdict) => verdict.eligible) ??
+    verdicts[0] ?? { eligible: false, because: "no rule names anyone" }
+  );
+}
+
+/** Who a vote counts as under one version; null where it does not. A denial counts as it did when it was cast. */
+function voterNow(situation: Situation, contract: Contract, vote: Ballot): Voter | null {
+  const verdict = judge(situation, contract, vote.person);
+  if (verdict.eligible) return verdict.voter;
+  const { person, decision, selectors, identity } = vote;
+  if (decision !== "deny" || contract !== situation.payload.contract) return null;
+  return selectors === undefined || identity === undefined ? null : { person, identity, selectors };
+}
+
+/** What is remembered of a voter: who they count as and which selectors of the pinned rule named them. */
+export function voterOf(situation: Situation, person: string): Voter {
+  const verdict = judge(situation, situation.payload.contract, person);
+  return verdict.eligible ? verdict.voter : { person, identity: person, selectors: [] };
+}
+
+function judge({ payload, facts, now }: Situation, contract: Contract, person: string): Eligibility {
+  return eligibility({
+    person,
+    requester: payload.requester,
+    digestOk: true,
+    directory: facts.directory,
+    contract,
+    target: payload.target,
+    now,
+    payloadAuthors: [],
+  });
+}
+
+/** The votes as they stand with one more: the latest of each person counts. */
+export function withVote(votes: readonly StoredVote[], vote: Ballot): Ballot[] {
+  return [...votes.filter(({ person }) => person !== vote.person), vote];
+}

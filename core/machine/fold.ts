@@ -1,0 +1,189 @@
+import type { Event, EventOf } from "../../schemas/event.ts";
+import type { ActionState, Lease, Outcome, Payload } from "../../schemas/stored.ts";
+import { clocksOf } from "../clocks.ts";
+
+const noDeadlines = { pending: null, approval: null, lease: null, execution: null, rollback: null } as const;
+
+/** An action before its first event. */
+export function unborn(payload: Payload): ActionState {
+  return {
+    state: "pending",
+    detail: null,
+    seq: 0,
+    at: payload.createdAt,
+    votes: [],
+    seats: [],
+    counted: [],
+    decidedBy: [],
+    via: null,
+    deadlines: { ...noDeadlines },
+    reminded: false,
+    escalations: 0,
+    fence: 0,
+    attempts: 0,
+    lease: null,
+    lastLease: null,
+    reported: null,
+    outcome: null,
+    resolved: false,
+    rollback: null,
+    lateEvents: 0,
+  };
+}
+
+/** The state a log leads to (invariant I4): nothing but the payload and the events is looked at. */
+export function foldAll(payload: Payload, events: Iterable<Event>): ActionState {
+  let state = unborn(payload);
+  for (const event of events) state = fold(payload, state, event);
+  return state;
+}
+
+/** One event further. */
+export function fold(payload: Payload, state: ActionState, event: Event): ActionState {
+  const { seq, at, detail } = event;
+  return { ...state, seq, at, state: event.state, detail, ...changes(payload, state, event) };
+}
+
+function changes(payload: Payload, state: ActionState, event: Event): Partial<ActionState> {
+  switch (event.type) {
+    case "requested":
+      return {
+        seats: event.data.seats,
+        deadlines: { ...noDeadlines, pending: pendingEnds(payload, event.at) },
+      };
+    case "voted":
+      return votedChanges(state, event);
+    case "lapsed":
+      return lapsedChanges(state, event.data.person);
+    case "approved":
+      return { ...decided(event), deadlines: { ...noDeadlines, approval: approvalEnds(payload, event.at) } };
+    case "denied":
+      return { ...decided(event), deadlines: { ...noDeadlines } };
+    case "cancelled":
+    case "expired":
+      return { deadlines: { ...noDeadlines } };
+    case "reminded":
+      return { reminded: true };
+    case "escalated":
+      return { escalations: event.data.level };
+    case "claimed":
+      return { ...claimedChanges(event, "execute"), attempts: state.attempts + 1 };
+    case "rollback_claimed":
+      return claimedChanges(event, "rollback");
+    case "heartbeat":
+      return renewed(state, event.data.expiresAt);
+    case "lease_lost":
+      return { lease: null, lastLease: state.lease, deadlines: { ...state.deadlines, lease: null } };
+    case "executed":
+    case "failed":
+      return {
+        ...ended(state, event),
+        deadlines: { ...noDeadlines, rollback: rollbackEnds(payload, event.at) },
+      };
+    case "rollback_started":
+      return {
+        rollback: { startedBy: event.actor.id, reason: event.reason ?? "", outcome: null },
+        deadlines: { ...noDeadlines, rollback: rollbackEnds(payload, event.at) },
+      };
+    case "rolled_back":
+    case "rollback_failed":
+      return rollbackEnded(state, event);
+    case "late_command":
+    case "fenced_report":
+      return { lateEvents: state.lateEvents + 1 };
+  }
+}
+
+const earliest = (ends: number, notAfter: string | null): number =>
+  notAfter === null ? ends : Math.min(ends, Date.parse(notAfter));
+
+function pendingEnds({ contract, notAfter }: Payload, at: number): number {
+  return earliest(at + clocksOf(contract).pendingTtlMs, notAfter);
+}
+
+/** An approval given ahead of `notBefore` starts to age only then, or it could never be used. */
+function approvalEnds({ contract, notBefore, notAfter }: Payload, at: number): number {
+  const from = notBefore === null ? at : Math.max(at, Date.parse(notBefore));
+  return earliest(from + clocksOf(contract).approvalTtlMs, notAfter);
+}
+
+function rollbackEnds({ contract, rollbackPlan }: Payload, at: number): number | null {
+  const { rollbackWindowMs } = clocksOf(contract);
+  return rollbackWindowMs === null || rollbackPlan === null ? null : at + rollbackWindowMs;
+}
+
+function votedChanges(state: ActionState, event: EventOf<"voted">): Partial<ActionState> {
+  const { person, decision, via, selectors, identity, seats, counted } = event.data;
+  const vote = {
+    person,
+    decision,
+    reason: event.reason,
+    at: event.at,
+    via,
+    selectors,
+    identity,
+    lapsed: false,
+  };
+  return { votes: [...state.votes.filter((one) => one.person !== person), vote], seats, counted };
+}
+
+function lapsedChanges(state: ActionState, person: string): Partial<ActionState> {
+  return {
+    votes: state.votes.map((vote) => (vote.person === person ? { ...vote, lapsed: true } : vote)),
+    counted: state.counted.filter((one) => one !== person),
+  };
+}
+
+function decided(event: EventOf<"approved"> | EventOf<"denied">): Partial<ActionState> {
+  return { decidedBy: event.data.by, via: event.data.via };
+}
+
+function claimedChanges(
+  event: EventOf<"claimed"> | EventOf<"rollback_claimed">,
+  purpose: Lease["purpose"],
+): Partial<ActionState> {
+  const { lease, executor, fence, expiresAt, executionEnds } = event.data;
+  return {
+    fence,
+    lease: { id: lease, executor, fence, purpose, claimedAt: event.at, expiresAt, executionEnds },
+    deadlines: { ...noDeadlines, lease: expiresAt, execution: executionEnds },
+  };
+}
+
+function renewed(state: ActionState, expiresAt: number): Partial<ActionState> {
+  if (state.lease === null) return {};
+  return { lease: { ...state.lease, expiresAt }, deadlines: { ...state.deadlines, lease: expiresAt } };
+}
+
+type ReportEvent =
+  | EventOf<"executed">
+  | EventOf<"failed">
+  | EventOf<"rolled_back">
+  | EventOf<"rollback_failed">;
+
+function outcomeOf(event: ReportEvent): Outcome {
+  const { effect, evidence, startupMs } = event.data;
+  const outcome = event.type === "executed" || event.type === "rolled_back" ? "succeeded" : "failed";
+  return { outcome, effect, summary: event.reason ?? "", evidence, startupMs, at: event.at };
+}
+
+function settled(state: ActionState, event: ReportEvent): Partial<ActionState> {
+  const { lease, fence, reported } = event.data;
+  return {
+    lease: null,
+    lastLease: state.lease ?? state.lastLease,
+    reported: reported ? { lease, fence, seq: event.seq } : null,
+  };
+}
+
+function ended(state: ActionState, event: EventOf<"executed"> | EventOf<"failed">): Partial<ActionState> {
+  return { ...settled(state, event), outcome: outcomeOf(event), resolved: event.data.late };
+}
+
+function rollbackEnded(
+  state: ActionState,
+  event: EventOf<"rolled_back"> | EventOf<"rollback_failed">,
+): Partial<ActionState> {
+  const rollback = state.rollback === null ? null : { ...state.rollback, outcome: outcomeOf(event) };
+  return { ...settled(state, event), rollback, deadlines: { ...noDeadlines } };
+}

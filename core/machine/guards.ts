@@ -1,0 +1,224 @@
+import type { ProblemCode } from "../../schemas/problem.ts";
+import { ownerExcluded } from "../eligibility.ts";
+import { canonicalJson } from "../canonical.ts";
+import { decide } from "../policy/decide.ts";
+import { count, mayDecide, versionsOf, withVote, type Count } from "./counting.ts";
+import type { Command, Situation } from "./command.ts";
+
+type Predicate = (situation: Situation) => boolean;
+type CommandOf<Type extends Command["type"]> = Extract<Command, { type: Type }>;
+
+/** A guard that means something for one command only; for any other it does not hold. */
+function on<Type extends Command["type"]>(
+  type: Type,
+  predicate: (situation: Situation, command: CommandOf<Type>) => boolean,
+): Predicate {
+  const isType = (command: Command): command is CommandOf<Type> => command.type === type;
+  return (situation) => isType(situation.command) && predicate(situation, situation.command);
+}
+
+/** The count with this command's vote in it. */
+export function countWithVote(situation: Situation): Count {
+  const { state, command } = situation;
+  if (command.type !== "vote") return count(situation, state.votes);
+  return count(
+    situation,
+    withVote(state.votes, { person: command.actor.id, decision: command.decision, lapsed: false }),
+  );
+}
+
+const isRequesterOrOwner: Predicate = ({ payload, command }) =>
+  command.actor.id === payload.requester.id || command.actor.id === payload.requester.owner;
+
+const currentLease: Predicate = ({ state, command }) =>
+  (command.type === "report" || command.type === "heartbeat") &&
+  state.lease !== null &&
+  state.lease.executor === command.actor.id &&
+  state.lease.id === command.lease &&
+  state.lease.fence === command.fence;
+
+/** The very lease whose report settled a run reports again. */
+const firstAnswer: Predicate = on("report", ({ state }, command) => {
+  const { reported, lastLease } = state;
+  return (
+    reported?.lease === command.lease &&
+    reported.fence === command.fence &&
+    lastLease?.executor === command.actor.id
+  );
+});
+
+/** The lease that was lost speaks after all, once, before anybody has started to undo it. */
+const resolution: Predicate = on("report", ({ state }, command) => {
+  const { detail, resolved, reported, lastLease } = state;
+  const open = state.state === "failed" && detail === "unknown" && !resolved && reported === null;
+  return (
+    open &&
+    lastLease?.id === command.lease &&
+    lastLease.fence === command.fence &&
+    lastLease.executor === command.actor.id
+  );
+});
+
+const sameJson = (
+  a: Situation["payload"]["preconditions"],
+  b: Situation["payload"]["preconditions"],
+): boolean => canonicalJson(a) === canonicalJson(b);
+
+const drifted: Predicate = on(
+  "claim",
+  ({ payload }, command) => !sameJson(payload.preconditions, command.preconditions),
+);
+
+const rollbackAgreed: Predicate = ({ payload }) =>
+  payload.contract.rollback !== null && payload.rollbackPlan !== null;
+
+const onCall: Predicate = ({ facts, command }) =>
+  Object.hasOwn(facts.directory.groups, "oncall") &&
+  facts.directory.groups["oncall"]?.members.includes(command.actor.id) === true;
+
+/** Named predicates; the table holds their names, so that it prints, and a refusal can say which one failed. */
+const predicates = {
+  policyDenies: ({ payload }) => payload.decision.outcome === "deny",
+  policyAllows: ({ payload }) => payload.decision.outcome === "allow",
+  eligible: (situation) =>
+    situation.command.actor.kind === "person" && mayDecide(situation, situation.command.actor.id).eligible,
+  sameDigest: ({ payload, command }) => "digest" in command && command.digest === payload.digest,
+  reasonForDenial: on("vote", (_, command) => command.decision !== "deny" || command.reason !== null),
+  denied: (situation) => countWithVote(situation).denied,
+  quorum: (situation) => countWithVote(situation).approved,
+  stoppedByPolicy: (situation) => {
+    const { payload, facts } = situation;
+    if (facts.contract === null || facts.contract.mode === "disabled") return true;
+    const outcomes = versionsOf(situation).map((contract) => decide(contract).outcome);
+    if (outcomes.includes("deny")) return true;
+    return payload.decision.outcome === "allow" && !outcomes.every((outcome) => outcome === "allow");
+  },
+  quorumLost: (situation) =>
+    situation.state.via !== "policy" && !count(situation, situation.state.votes).approved,
+  requesterOrOwner: isRequesterOrOwner,
+  sameRequester: ({ payload, command }) => command.actor.id === payload.requester.id,
+  mayRevoke: ({ payload, state, command, facts }) =>
+    facts.operator ||
+    command.actor.id === payload.requester.owner ||
+    state.decidedBy.includes(command.actor.id),
+  executorInScope: ({ command, facts }) => command.actor.kind === "agent" && facts.outOfScope === null,
+  begun: ({ payload, now }) => payload.notBefore === null || now >= Date.parse(payload.notBefore),
+  preconditionsGiven: on(
+    "claim",
+    ({ payload }, command) => payload.preconditions === null || command.preconditions !== null,
+  ),
+  drifted,
+  undrifted: (situation) => !drifted(situation),
+  unleased: ({ state }) => state.lease === null,
+  currentLease,
+  currentLeaseOrFirstAnswer: (situation) => currentLease(situation) || firstAnswer(situation),
+  firstAnswer,
+  firstAnswerOrResolution: (situation) => firstAnswer(situation) || resolution(situation),
+  resolution,
+  succeeded: on("report", (_, command) => command.outcome === "succeeded"),
+  undoneByItself: on(
+    "report",
+    (situation, command) =>
+      command.effect !== "none" &&
+      situation.payload.contract.rollback?.auto === "failed" &&
+      rollbackAgreed(situation),
+  ),
+  rollbackAgreed,
+  somethingToUndo: ({ state }) => state.detail !== "none",
+  mayRollBack: (situation) => {
+    const { payload, state, command } = situation;
+    return (
+      command.actor.id === payload.requester.owner ||
+      state.decidedBy.includes(command.actor.id) ||
+      onCall(situation)
+    );
+  },
+  insideRollbackWindow: ({ state, now }) =>
+    state.deadlines.rollback !== null && now < state.deadlines.rollback,
+} as const satisfies Record<string, Predicate>;
+
+export type Guard = keyof typeof predicates;
+
+/** Whether a named guard holds. */
+export function holds(guard: Guard, situation: Situation): boolean {
+  return predicates[guard](situation);
+}
+
+type Saying = { code: ProblemCode; detail: string | ((situation: Situation) => string); pointer?: string };
+
+const fenced: Saying = {
+  code: "fenced",
+  detail:
+    "This lease and fence are not the current ones: stop the work. What you reported is kept as evidence.",
+};
+
+/** What a caller is told when a guard in `needs` does not hold. A guard without a line is only ever used to choose an edge. */
+export const refusals: Partial<Record<Guard, Saying>> = {
+  eligible: {
+    code: "not_eligible",
+    detail: (situation) => {
+      const verdict = mayDecide(situation, situation.command.actor.id);
+      return verdict.eligible ? "Only people decide." : `You cannot decide here: ${verdict.because}.`;
+    },
+  },
+  sameDigest: {
+    code: "digest_mismatch",
+    detail: "Read the action again and send its `digest`: another one names something else.",
+  },
+  reasonForDenial: {
+    code: "reason_required",
+    detail: "Say why, in `reason`: the agent mends its request by it.",
+    pointer: "/reason",
+  },
+  requesterOrOwner: { code: "forbidden", detail: "Only the agent that asked, or its owner, cancels it." },
+  sameRequester: { code: "forbidden", detail: "Only the agent that asked replaces its own request." },
+  mayRevoke: {
+    code: "forbidden",
+    detail: "Only a counted approver, the agent's owner or an operator revokes it.",
+  },
+  executorInScope: {
+    code: "out_of_scope",
+    detail: ({ facts }) => facts.outOfScope ?? "Only an agent claims: use an agent's key.",
+  },
+  begun: {
+    code: "wrong_state",
+    detail: ({ payload }) => `It may not start before ${payload.notBefore ?? "its time"}; claim it then.`,
+  },
+  preconditionsGiven: {
+    code: "invalid_body",
+    detail: "Send the preconditions as you observe them now, so that drift is seen.",
+    pointer: "/preconditions",
+  },
+  undrifted: {
+    code: "wrong_state",
+    detail: "What you observe is not what was approved. Ask again with the preconditions of now.",
+  },
+  unleased: {
+    code: "leased",
+    detail: "It has been claimed, and an approval is good for one run. Watch it, or ask again.",
+  },
+  currentLease: fenced,
+  currentLeaseOrFirstAnswer: fenced,
+  firstAnswer: fenced,
+  firstAnswerOrResolution: fenced,
+  rollbackAgreed: {
+    code: "wrong_state",
+    detail:
+      "No rollback was agreed for it: its contract or its request has none. Ask for a new action that undoes it.",
+  },
+  somethingToUndo: {
+    code: "wrong_state",
+    detail: "It failed without an effect, so there is nothing to undo.",
+  },
+  mayRollBack: {
+    code: "forbidden",
+    detail: "The agent's owner, a counted approver or someone on call starts a rollback.",
+  },
+  insideRollbackWindow: {
+    code: "wrong_state",
+    detail: "Its rollback window is over. Ask for a new action that undoes it.",
+  },
+};
+
+/** Whether the agent's owner is kept from deciding; shown in every answer, because off is to be seen (peer failure P27). */
+export const ownerKeptOut = ownerExcluded;

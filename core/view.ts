@@ -1,0 +1,158 @@
+import type { ActionSummary, ActionView, EventView } from "../schemas/action.ts";
+import type { Event } from "../schemas/event.ts";
+import type { JsonObject } from "../schemas/json.ts";
+import type { ActionState, Outcome, Payload } from "../schemas/stored.ts";
+import { ownerExcluded } from "./eligibility.ts";
+import { nextDue } from "./machine/deadlines.ts";
+import { plainObject } from "./plain-json.ts";
+import { seatsOf } from "./quorum.ts";
+
+/** Epoch ms as RFC 3339 UTC with milliseconds. */
+const instant = (ms: number): string => new Date(ms).toISOString();
+const optionalInstant = (ms: number | null): string | null => (ms === null ? null : instant(ms));
+
+/** Where an action is reached; `origin` is the address the engine is called at, without a trailing slash. */
+function linksOf(id: string, origin: string): ActionView["links"] {
+  const self = `${origin}/v1/actions/${id}`;
+  return {
+    self,
+    page: `${origin}/actions/${id}`,
+    events: `${self}/events`,
+    stream: `${self.replace(/^http/u, "ws")}/stream`,
+  };
+}
+
+/** The action as it is now (api.md): what every call on it answers. */
+export function viewOf(payload: Payload, state: ActionState, origin: string): ActionView {
+  return {
+    id: payload.id,
+    workspace: payload.workspace,
+    type: payload.type,
+    class: payload.contract.class,
+    risk: payload.contract.risk,
+    state: state.state,
+    detail: state.detail,
+    seq: state.seq,
+    digest: payload.digest,
+    contractVersion: payload.contractVersion,
+    decision: { ...payload.decision, by: "policy", policyVersion: payload.policyVersion },
+    requester: payload.requester,
+    target: payload.target,
+    args: payload.args,
+    reason: payload.reason,
+    context: payload.context,
+    preconditions: payload.preconditions,
+    rollbackPlan: payload.rollbackPlan,
+    notBefore: payload.notBefore,
+    notAfter: payload.notAfter,
+    supersedes: payload.supersedes,
+    seats: state.seats,
+    votes: state.votes.map(({ person, decision, reason, at, via }) => ({
+      person,
+      decision,
+      reason,
+      at: instant(at),
+      via,
+      counts: state.counted.includes(person),
+    })),
+    separationOfDuties: { owner: ownerExcluded(payload.contract) },
+    deadlines: {
+      pending: optionalInstant(state.deadlines.pending),
+      approval: optionalInstant(state.deadlines.approval),
+      lease: optionalInstant(state.deadlines.lease),
+      execution: optionalInstant(state.deadlines.execution),
+      rollback: optionalInstant(state.deadlines.rollback),
+    },
+    lease: leaseView(state),
+    outcome: outcomeView(state.outcome),
+    rollback: rollbackView(state),
+    createdAt: instant(payload.createdAt),
+    updatedAt: instant(state.at),
+    links: linksOf(payload.id, origin),
+  };
+}
+
+/** Without the lease's id: that is known to its executor only. */
+function leaseView({ lease }: ActionState): ActionView["lease"] {
+  if (lease === null) return null;
+  const { executor, fence, purpose, expiresAt } = lease;
+  return { executor, fence, purpose, expiresAt: instant(expiresAt) };
+}
+
+function outcomeView(outcome: Outcome | null): ActionView["outcome"] {
+  return outcome === null ? null : { ...outcome, at: instant(outcome.at) };
+}
+
+function rollbackView({ rollback }: ActionState): ActionView["rollback"] {
+  return rollback === null ? null : { ...rollback, outcome: outcomeView(rollback.outcome) };
+}
+
+/** Fields that only those who may see the payload are sent: what will run, and everybody's own words. */
+const payloadFields = ["args", "reason", "context", "preconditions", "rollbackPlan"] as const;
+
+/** The view for an endpoint that may not see the payload. */
+export function withoutPayload(view: ActionView): JsonObject {
+  const open = plainObject(view);
+  for (const field of payloadFields) delete open[field];
+  open["votes"] = view.votes.map((vote) => ({ ...vote, reason: null }));
+  open["outcome"] =
+    view.outcome === null
+      ? null
+      : { outcome: view.outcome.outcome, effect: view.outcome.effect, at: view.outcome.at };
+  const { rollback } = view;
+  open["rollback"] =
+    rollback === null ? null : { startedBy: rollback.startedBy, outcome: rollback.outcome?.outcome ?? null };
+  return open;
+}
+
+/** One row of a list: what tells actions apart, without arguments or anybody's words. */
+export function summaryOf(payload: Payload, state: ActionState): ActionSummary {
+  return {
+    id: payload.id,
+    type: payload.type,
+    class: payload.contract.class,
+    risk: payload.contract.risk,
+    state: state.state,
+    detail: state.detail,
+    seq: state.seq,
+    digest: payload.digest,
+    requester: payload.requester,
+    target: payload.target,
+    seats: state.seats,
+    groups: groupsOf(payload),
+    deadline: optionalInstant(nextDue(payload, state)?.at ?? null),
+    createdAt: instant(payload.createdAt),
+    updatedAt: instant(state.at),
+  };
+}
+
+function groupsOf({ contract }: Payload): string[] {
+  const named = seatsOf(contract.rule).flatMap((seat) => seat.from);
+  return [
+    ...new Set(
+      named
+        .filter((selector) => selector.startsWith("group:"))
+        .map((selector) => selector.slice("group:".length)),
+    ),
+  ];
+}
+
+/** A log entry with actor, target, reason and outcome. The lease's id stays out: an auditor is no executor. */
+export function eventView(payload: Payload, event: Event): EventView {
+  const { seq, at, type, state, detail, actor, reason } = event;
+  const data = plainObject(event.data);
+  delete data["lease"];
+  const outcome = detail === null ? state : `${state}{${detail}}`;
+  return {
+    seq,
+    at: instant(at),
+    type,
+    state,
+    detail,
+    actor,
+    target: payload.target.resource,
+    reason,
+    outcome,
+    data,
+  };
+}
