@@ -1,0 +1,57 @@
+import type { Command } from "../../core/machine/command.ts";
+import type { Refusal } from "../../core/refusal.ts";
+import type { Contract, RoleClass } from "../../schemas/policy.ts";
+import type { Directory } from "../../schemas/directory.ts";
+import type { Lease, Payload, Subscriber } from "../../schemas/stored.ts";
+
+/** What the Worker has looked up for a command; passed in, because the object looks nothing up by itself. */
+export type Known = {
+  /** The policy in force; null where none has been published. */
+  readonly policyVersion: string | null;
+  /** The type's contract in that version; left out where the caller does not know the type yet. */
+  readonly contract?: Contract | null;
+  readonly directory: Directory;
+  readonly roles: Readonly<Record<string, RoleClass>>;
+  readonly operator: boolean;
+  readonly subscribers: readonly Subscriber[];
+};
+
+/** A request to be taken in; the object adds the time. */
+export type NewAction = {
+  readonly payload: Omit<Payload, "createdAt">;
+  readonly known: Known;
+  readonly key: string | null;
+  readonly fingerprint: string;
+  readonly origin: string;
+};
+
+export type Told = {
+  readonly command: Command;
+  readonly known: Known;
+  readonly key: string | null;
+  readonly fingerprint: string;
+  readonly origin: string;
+};
+
+/** Where an action stands, beside a refusal. */
+export type Place = { state: string; stateDetail: string | null; seq: number };
+
+/**
+ * What a command answers over RPC. `body` is the action as JSON text, written once here and passed on as it is.
+ * `needsContract`: the policy has changed since create, and the caller is to come again with the type's contract of now.
+ */
+export type Reply =
+  | { kind: "done"; body: string; seq: number; lease: LeaseAnswer | null; fresh: boolean }
+  | { kind: "refused"; refusal: Refusal; place: Place | null }
+  | { kind: "needsContract"; type: string }
+  | { kind: "absent" };
+
+/** What a claim hands its executor, and what its grant is about. */
+export type LeaseAnswer = Pick<
+  Lease,
+  "id" | "executor" | "fence" | "purpose" | "claimedAt" | "expiresAt" | "executionEnds"
+> & {
+  type: string;
+  target: Payload["target"];
+  digest: string;
+};

@@ -1,0 +1,51 @@
+import type { OutboxRow } from "../../core/outbox.ts";
+import { nextDue } from "../../core/machine/deadlines.ts";
+import { summaryOf, viewOf, withoutPayload } from "../../core/view.ts";
+import type { ActionChanged, DeadLetter, Delivery } from "../../schemas/message.ts";
+import type { Payload, StoredAction } from "../../schemas/stored.ts";
+
+/** A queue message holds 128 KB; ten views without payload stay well under half of that. */
+const deliveriesPerMessage = 10;
+
+/** One recipient's notice of one event, rendered from the action as it is now. */
+export function deliveryOf(payload: Payload, { state, origin }: StoredAction, row: OutboxRow): Delivery {
+  const view = withoutPayload(viewOf(payload, state, origin));
+  const { seq, sink, type, at } = row;
+  return { workspace: payload.workspace, action: payload.id, seq, sink, type, at, view };
+}
+
+/** What the consumers are told. `ack`: the action wants to know that the Board has it. */
+export function changeOf(
+  payload: Payload,
+  { state }: StoredAction,
+  deadLetters: DeadLetter[],
+  deliveries: Delivery[],
+  ack: boolean,
+): ActionChanged {
+  return {
+    workspace: payload.workspace,
+    action: payload.id,
+    seq: state.seq,
+    ack,
+    summary: summaryOf(payload, state),
+    dueAt: nextDue(payload, state)?.at ?? null,
+    deadLetters,
+    deliveries,
+  };
+}
+
+/**
+ * Hands a change to the queue, or straight to its consumer where no queue is bound: the same code either way.
+ * @throws where it could not be handed over; the outbox rows then come due again.
+ */
+export async function send(env: Env, ctx: DurableObjectState, change: ActionChanged): Promise<void> {
+  const { deliveries } = change;
+  const messages: ActionChanged[] = [{ ...change, deliveries: deliveries.slice(0, deliveriesPerMessage) }];
+  for (let from = deliveriesPerMessage; from < deliveries.length; from += deliveriesPerMessage) {
+    messages.push({ ...change, ack: false, deliveries: deliveries.slice(from, from + deliveriesPerMessage) });
+  }
+  const queue: Queue | undefined = env.EVENTS;
+  if (queue === undefined) await ctx.exports.Fanout.consume(messages);
+  else if (messages.length === 1) await queue.send(messages[0]);
+  else await queue.sendBatch(messages.map((body) => ({ body })));
+}

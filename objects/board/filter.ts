@@ -1,0 +1,60 @@
+import type { State } from "../../schemas/action.ts";
+
+/** Whose turn it might be: a person and the groups they are in, their own and those delegated to them. */
+export type WaitingFor = { person: string; groups: string[] };
+
+/** What a list is narrowed to. Every field that is left out lets everything through. */
+export type ListFilter = {
+  state?: State | undefined;
+  type?: string | undefined;
+  class?: string | undefined;
+  /** A group whose members one of the seats asks for. */
+  group?: string | undefined;
+  waitingFor?: WaitingFor | undefined;
+};
+
+/** One term of a WHERE clause with what it binds. */
+export type Condition = { readonly sql: string; readonly bindings: readonly SqlStorageValue[] };
+
+const openStates: ReadonlySet<State> = new Set(["pending", "approved", "executing", "rolling_back"]);
+
+/** Whether something can still happen to an action in this state by itself: it has a clock. */
+export const isOpen = (state: State): boolean => openStates.has(state);
+
+const open: Condition = { sql: "open = 1", bindings: [] };
+
+/** The terms of a filter. Those that name an open state also say `open = 1`, which is what the partial index serves. */
+export function conditionsOf(filter: ListFilter): Condition[] {
+  const conditions: Condition[] = [];
+  const equal = (path: string, value: string | undefined): void => {
+    if (value !== undefined) conditions.push({ sql: `summary ->> '${path}' = ?`, bindings: [value] });
+  };
+  if (filter.waitingFor !== undefined) conditions.push(...waitingConditions(filter.waitingFor));
+  if (filter.state !== undefined && isOpen(filter.state)) conditions.push(open);
+  equal("$.state", filter.state);
+  equal("$.type", filter.type);
+  equal("$.class", filter.class);
+  if (filter.group !== undefined) {
+    const sql = "EXISTS (SELECT 1 FROM json_each(summary, '$.groups') WHERE value = ?)";
+    conditions.push({ sql, bindings: [filter.group] });
+  }
+  return conditions;
+}
+
+/**
+ * Pending, with a seat that names the person or one of their groups, and not asked for by their own agent or on
+ * their behalf. A filter and no authority: being listed and being eligible are different things (semantics §4).
+ */
+function waitingConditions({ person, groups }: WaitingFor): Condition[] {
+  const selectors = JSON.stringify([person, ...groups.map((group) => `group:${group}`)]);
+  const seat = `EXISTS (
+    SELECT 1 FROM json_each(summary, '$.seats') AS seat, json_each(seat.value, '$.from') AS selector
+    WHERE selector.value IN (SELECT value FROM json_each(?)))`;
+  return [
+    open,
+    { sql: "summary ->> '$.state' = 'pending'", bindings: [] },
+    { sql: "summary ->> '$.requester.owner' <> ?", bindings: [person] },
+    { sql: "coalesce(summary ->> '$.requester.onBehalfOf', '') <> ?", bindings: [person] },
+    { sql: seat, bindings: [selectors] },
+  ];
+}

@@ -1,0 +1,35 @@
+import type { Migration } from "../migrate.ts";
+
+/**
+ * `actions` is the index of the workspace's actions. `row` grows with the first insertion and never changes, so that
+ * newest first is one descending walk and a cursor is one number. Rows written are billed and an index is a row, so
+ * there are two: the unique id, and the open ones, which is what is asked for all day (the queue, the sweep). An open
+ * row enters and leaves that index once in its life, whatever its deadlines do; `due_at` is therefore not in it.
+ */
+export const migrations = [
+  {
+    id: "001_actions",
+    sql: `
+      CREATE TABLE actions (
+        row INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        seq INTEGER NOT NULL,
+        open INTEGER NOT NULL,
+        due_at INTEGER,
+        summary TEXT NOT NULL
+      );
+      CREATE INDEX open_actions ON actions (open) WHERE open = 1;`,
+  },
+  {
+    id: "002_dead_letters",
+    sql: `
+      CREATE TABLE dead_letters (
+        row INTEGER PRIMARY KEY,
+        action TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        sink TEXT NOT NULL,
+        letter TEXT NOT NULL,
+        UNIQUE (action, seq, sink)
+      );`,
+  },
+] as const satisfies readonly Migration[];

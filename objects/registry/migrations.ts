@@ -1,0 +1,54 @@
+import type { Migration } from "../migrate.ts";
+
+/**
+ * Everything small and shared of a workspace; what is read together is one row. `meta` holds the version that grows with every
+ * change of policy, directory or endpoints, the salt and the policy in force. Values are JSON text that is parsed with its schema
+ * on every load. `secrets` keeps a rotated signing secret until its overlap ends. The last two tables are used by the engine's own
+ * Registry only.
+ */
+export const migrations = [
+  {
+    id: "001_registry",
+    sql: `
+      CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE policies (
+        version TEXT PRIMARY KEY,
+        document TEXT NOT NULL,
+        published_at INTEGER NOT NULL,
+        published_by TEXT NOT NULL,
+        note TEXT
+      );
+      CREATE TABLE directory (
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (kind, id)
+      ) WITHOUT ROWID;
+      CREATE TABLE keys (id TEXT PRIMARY KEY, hash TEXT NOT NULL, record TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE endpoints (id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE secrets (
+        number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL,
+        secret TEXT NOT NULL,
+        made_at INTEGER NOT NULL,
+        ends_at INTEGER
+      );
+      CREATE TABLE answers (
+        key TEXT PRIMARY KEY,
+        fingerprint TEXT NOT NULL,
+        answer TEXT NOT NULL,
+        ends_at INTEGER NOT NULL
+      ) WITHOUT ROWID;
+      CREATE INDEX answers_by_end ON answers (ends_at);
+      CREATE TABLE changes (
+        number INTEGER PRIMARY KEY,
+        version INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        actor TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL
+      );
+      CREATE TABLE workspaces (name TEXT PRIMARY KEY, created_at INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE TABLE signing_keys (number INTEGER PRIMARY KEY, jwk TEXT NOT NULL, made_at INTEGER NOT NULL);`,
+  },
+] as const satisfies readonly Migration[];

@@ -1,0 +1,30 @@
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { keyRandomBytes, keyTextOf } from "../../core/key-text.ts";
+
+/** What is secret or must not be guessed, from the runtime's cryptographic generator. Ids are random too, so that none can be derived from another. */
+
+/** SHA-256 of UTF-8 text as lower-case hex. Synchronous: an awaited hash would let another call in between reading and writing. */
+export const sha256Hex = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** A new API key and its id. */
+export function newKeyText(workspace: string): { id: string; key: string } {
+  for (;;) {
+    const made = keyTextOf(workspace, randomBytes(keyRandomBytes));
+    if (made !== null) return made;
+  }
+}
+
+/** 32 random bytes in hex. */
+export const newSalt = (): string => Buffer.from(randomBytes(32)).toString("hex");
+
+/** A signing secret as Standard Webhooks writes it: `whsec_` and 32 random bytes in base64. */
+export const newSigningSecret = (): string => `whsec_${Buffer.from(randomBytes(32)).toString("base64")}`;
+
+/** `prefix_` and 15 random bytes in 20 characters of base64url. */
+export const newId = (prefix: "whs" | "whe"): string =>
+  `${prefix}_${Buffer.from(randomBytes(15)).toString("base64url")}`;
+
+function randomBytes(length: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(length));
+}

@@ -1,0 +1,303 @@
+import { DurableObject } from "cloudflare:workers";
+import type { Refusal } from "../../core/refusal.ts";
+import type { Result } from "../../core/result.ts";
+import type { Agent, Delegation, Group, Person } from "../../schemas/directory.ts";
+import type { KeyRecord } from "../../schemas/principal.ts";
+import type { PolicyVersion, RegistryChange, Snapshot } from "../../schemas/snapshot.ts";
+import type { Endpoint, SecretRecord } from "../../schemas/webhook.ts";
+import { migrate } from "../migrate.ts";
+import * as directory from "./directory.ts";
+import * as engine from "./engine.ts";
+import * as idempotency from "./idempotency.ts";
+import * as keys from "./keys.ts";
+import { migrations } from "./migrations.ts";
+import * as policies from "./policies.ts";
+import { newSalt } from "./random.ts";
+import { listWorkspaces } from "./rows/engine.ts";
+import { readChanges, readMeta, readVersion, writeMeta } from "./rows/meta.ts";
+import { listKeys } from "./rows/keys.ts";
+import { findEndpoint, listEndpoints } from "./rows/webhooks.ts";
+import { readSnapshot } from "./snapshot.ts";
+import * as webhooks from "./webhooks.ts";
+
+/**
+ * `key` is null for one that is unknown, wrong, expired or revoked; `snapshot` where the caller has this version already.
+ * A snapshot and a policy travel as JSON text: they are parsed at the other door, and the types of RPC cannot follow a
+ * recursive one.
+ */
+export type Resolved = { key: KeyRecord | null; version: number; snapshot: string | null };
+
+/** Who is named in the audit row where a caller names nobody. */
+const nobody = "engine";
+
+/**
+ * What a workspace is judged by: policy versions, directory, keys, webhook endpoints and secrets. One per workspace, named
+ * `<workspace>/registry`; `engine/registry` holds what all workspaces share. Times are epoch milliseconds and come from the caller.
+ *
+ * A command decides and writes in one synchronous transaction: nothing else runs between what it read and what it wrote. A refusal
+ * is decided before the first write.
+ */
+export class Registry extends DurableObject<Env> {
+  readonly #sql: SqlStorage;
+  readonly #workspace: string;
+  #tables: boolean;
+  #snapshot: Snapshot | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#sql = ctx.storage.sql;
+    const workspace = /^(.+)\/registry$/u.exec(ctx.id.name ?? "")?.[1];
+    if (workspace === undefined) throw new Error("a Registry is named <workspace>/registry");
+    this.#workspace = workspace;
+    // A key with a made-up workspace leads here too, and must not leave tables behind: they are made by the first write.
+    this.#tables = hasTables(this.#sql);
+    if (this.#tables) migrate(ctx.storage, migrations);
+  }
+
+  /** Who is behind a key, proven by its hash, and what changed since `knownVersion`. A key that is not in force learns nothing. */
+  resolve({
+    keyId,
+    keyHash,
+    knownVersion,
+    now,
+  }: {
+    keyId: string;
+    keyHash: string;
+    knownVersion: number | null;
+    now: number;
+  }): Resolved {
+    return this.#resolve(keyId, keyHash, knownVersion, now);
+  }
+
+  /** The same for a key that was proven before, as things are this moment. */
+  live({ keyId, knownVersion, now }: { keyId: string; knownVersion: number | null; now: number }): Resolved {
+    return this.#resolve(keyId, null, knownVersion, now);
+  }
+
+  publishPolicy(input: policies.PublishInput): Result<policies.Published, Refusal> {
+    return this.#write((sql) => policies.publishPolicy(sql, input));
+  }
+
+  activatePolicy(input: { version: string; actor: string; now: number }): Result<PolicyVersion, Refusal> {
+    return this.#write((sql) => policies.activatePolicy(sql, input));
+  }
+
+  policyVersions(): PolicyVersion[] {
+    return this.#read(policies.policyVersions, []);
+  }
+
+  /** `{version, document}` as JSON text; null as `version` means the one in force. */
+  policy(version: string | null): string | null {
+    const found = this.#read((sql) => policies.readPolicy(sql, version), null);
+    return found === null ? null : JSON.stringify(found);
+  }
+
+  putPerson(value: unknown, actor: string, now: number): Result<Person, Refusal> {
+    return this.#write((sql) => directory.putPerson(sql, value, { actor, now }));
+  }
+
+  putAgent(value: unknown, actor: string, now: number): Result<Agent, Refusal> {
+    return this.#write((sql) => directory.putAgent(sql, value, { actor, now }));
+  }
+
+  putGroup(value: unknown, actor: string, now: number): Result<Group, Refusal> {
+    return this.#write((sql) => directory.putGroup(sql, value, { actor, now }));
+  }
+
+  putDelegation(value: unknown, actor: string, now: number): Result<Delegation, Refusal> {
+    return this.#write((sql) => directory.putDelegation(sql, value, { actor, now }));
+  }
+
+  removePerson(id: string, actor: string, now: number): Result<null, Refusal> {
+    return this.#write((sql) => directory.removePerson(sql, id, { actor, now }));
+  }
+
+  removeAgent(id: string, actor: string, now: number): Result<null, Refusal> {
+    return this.#write((sql) => directory.removeAgent(sql, id, { actor, now }));
+  }
+
+  removeGroup(id: string, actor: string, now: number): Result<null, Refusal> {
+    return this.#write((sql) => directory.removeGroup(sql, id, { actor, now }));
+  }
+
+  removeDelegation(pair: { from: string; to: string }, actor: string, now: number): Result<null, Refusal> {
+    return this.#write((sql) => directory.removeDelegation(sql, pair, { actor, now }));
+  }
+
+  createKey({
+    now,
+    actor = nobody,
+    ...input
+  }: keys.KeyInput & { now: number; actor?: string }): Result<keys.NewKey, Refusal> {
+    return this.#write((sql) => keys.createKey(sql, input, { workspace: this.#workspace, actor, now }));
+  }
+
+  rotateKey({
+    id,
+    overlapMs,
+    now,
+    actor = nobody,
+  }: {
+    id: string;
+    overlapMs: number;
+    now: number;
+    actor?: string;
+  }): Result<keys.NewKey, Refusal> {
+    return this.#write((sql) =>
+      keys.rotateKey(sql, { id, overlapMs }, { workspace: this.#workspace, actor, now }),
+    );
+  }
+
+  revokeKey({
+    id,
+    now,
+    actor = nobody,
+  }: {
+    id: string;
+    now: number;
+    actor?: string;
+  }): Result<KeyRecord, Refusal> {
+    return this.#write((sql) => keys.revokeKey(sql, id, { actor, now }));
+  }
+
+  keys(): KeyRecord[] {
+    return this.#read(listKeys, []);
+  }
+
+  /** A new key for `service:operator` with scope `admin`. Who may call this is the caller's to judge. */
+  bootstrap({ workspace, now }: { workspace: string; now: number }): keys.NewKey {
+    if (workspace !== this.#workspace) throw new Error("this is another workspace's Registry");
+    return this.#write((sql) => keys.bootstrapKey(sql, { workspace, actor: nobody, now }));
+  }
+
+  createSecret(now: number, actor = nobody): webhooks.NewSecret {
+    return this.#write((sql) => webhooks.createSecret(sql, { actor, now }));
+  }
+
+  rotateSecret({
+    id,
+    overlapMs = webhooks.defaultOverlapMs,
+    now,
+    actor = nobody,
+  }: {
+    id: string;
+    overlapMs?: number;
+    now: number;
+    actor?: string;
+  }): Result<webhooks.NewSecret, Refusal> {
+    return this.#write((sql) => webhooks.rotateSecret(sql, { id, overlapMs }, { actor, now }));
+  }
+
+  secrets(now = Date.now()): SecretRecord[] {
+    return this.#read((sql) => webhooks.readSecrets(sql, now), []);
+  }
+
+  signingSecrets({ secretId, now }: { secretId: string; now: number }): string[] {
+    return this.#read((sql) => webhooks.signingSecrets(sql, secretId, now), []);
+  }
+
+  createEndpoint(body: unknown, now: number, actor = nobody): Result<webhooks.NewEndpoint, Refusal> {
+    return this.#write((sql) => webhooks.createEndpoint(sql, body, { actor, now }));
+  }
+
+  removeEndpoint(id: string, now = Date.now(), actor = nobody): Result<null, Refusal> {
+    return this.#write((sql) => webhooks.removeEndpoint(sql, id, { actor, now }));
+  }
+
+  deactivateEndpoint(id: string, now: number, actor = nobody): Result<Endpoint, Refusal> {
+    return this.#write((sql) => webhooks.deactivateEndpoint(sql, id, { actor, now }));
+  }
+
+  endpoints(): Endpoint[] {
+    return this.#read(listEndpoints, []);
+  }
+
+  endpoint(id: string): Endpoint | null {
+    return this.#read((sql) => findEndpoint(sql, id), null);
+  }
+
+  /** An endpoint with what its notices are signed with, newest first: all a delivery needs, in one call. */
+  destination({ id, now }: { id: string; now: number }): { endpoint: Endpoint; secrets: string[] } | null {
+    const endpoint = this.endpoint(id);
+    if (endpoint === null) return null;
+    return { endpoint, secrets: this.signingSecrets({ secretId: endpoint.secretId, now }) };
+  }
+
+  recall(input: { key: string; fingerprint: string; now: number }): idempotency.Recalled {
+    return this.#read((sql) => idempotency.recall(sql, input), { hit: "none", answer: null });
+  }
+
+  remember(input: { key: string; fingerprint: string; answer: string; now: number }): void {
+    this.#write((sql) => idempotency.remember(sql, input));
+  }
+
+  /** Who changed what and when, newest first. */
+  changes(limit = 100): RegistryChange[] {
+    return this.#read((sql) => readChanges(sql, Math.min(limit, 1_000)), []);
+  }
+
+  /** Engine only: the workspace is known from now on. */
+  ensureWorkspace(name: string, now: number): Result<{ name: string; created: boolean }, Refusal> {
+    this.#assertEngine();
+    return this.#write((sql) => engine.ensureWorkspace(sql, { name, now }));
+  }
+
+  /** Engine only: the names of all workspaces. */
+  workspaces(): string[] {
+    this.#assertEngine();
+    return this.#read(listWorkspaces, []).map(({ name }) => name);
+  }
+
+  /** Engine only: the key that signs grants, made on first use. */
+  async signingKeys(): Promise<engine.SigningKeys> {
+    this.#assertEngine();
+    const known = this.#read(engine.readSigningKeys, null);
+    if (known !== null) return known;
+    // Other calls run while this one waits, and each may make a key: the first to commit wins, and all answer with it.
+    const made = await engine.newSigningKey();
+    return this.#write((sql) => engine.keepFirst(sql, made, Date.now()));
+  }
+
+  #resolve(keyId: string, keyHash: string | null, knownVersion: number | null, now: number): Resolved {
+    const key = this.#read((sql) => keys.liveKey(sql, keyId, keyHash, now), null);
+    if (key === null) return { key, version: this.#read(readVersion, 0), snapshot: null };
+    const snapshot = this.#current();
+    const isKnown = snapshot.version === knownVersion;
+    return { key, version: snapshot.version, snapshot: isKnown ? null : JSON.stringify(snapshot) };
+  }
+
+  /** Kept as long as its version is the present one. */
+  #current(): Snapshot {
+    const version = this.#read(readVersion, 0);
+    if (this.#snapshot?.version !== version) {
+      this.#snapshot = this.#write(readSnapshot);
+    }
+    return this.#snapshot;
+  }
+
+  #read<Value>(run: (sql: SqlStorage) => Value, empty: Value): Value {
+    return this.#tables ? run(this.#sql) : empty;
+  }
+
+  #write<Value>(run: (sql: SqlStorage) => Value): Value {
+    if (!this.#tables) {
+      migrate(this.ctx.storage, migrations);
+      this.#tables = true;
+    }
+    return this.ctx.storage.transactionSync(() => {
+      if (readMeta(this.#sql, "salt") === null) writeMeta(this.#sql, "salt", newSalt());
+      return run(this.#sql);
+    });
+  }
+
+  #assertEngine(): void {
+    if (this.#workspace !== engine.engineName) throw new Error("only the engine's own Registry answers this");
+  }
+}
+
+function hasTables(sql: SqlStorage): boolean {
+  const found = sql
+    .exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_migrations'")
+    .toArray();
+  return found.length > 0;
+}
