@@ -1,0 +1,87 @@
+import type { ActionChanged, Delivery } from "../schemas/message.ts";
+import type { Ack, Settled } from "./delivery.ts";
+
+/** Everything an event touches. Each verb throws where what it talks to cannot be reached. */
+export interface EventDeps {
+  /** The Board of a workspace takes in a batch; idempotent on (action, seq). */
+  apply(workspace: string, changes: ActionChanged[]): Promise<void>;
+  acknowledge(workspace: string, action: string, acks: Ack[]): Promise<void>;
+  /** Hands each delivery on as its own message, or sends it where there is no queue for them. */
+  dispatch(deliveries: Delivery[]): Promise<void>;
+}
+
+/**
+ * Takes in a batch of changes: per workspace the Board once, then the actions that asked to be told, once each; beside it
+ * one message a recipient. Either half failing brings the workspace's messages back whole: both halves bear it.
+ */
+export async function takeEvents(
+  changes: readonly ActionChanged[],
+  deps: EventDeps,
+): Promise<Settled<ActionChanged>[]> {
+  const byWorkspace = [...Map.groupBy(changes, ({ workspace }) => workspace)];
+  const settled = await Promise.all(
+    byWorkspace.map(([workspace, group]) => takeWorkspace(workspace, group, deps)),
+  );
+  return settled.flat();
+}
+
+async function takeWorkspace(
+  workspace: string,
+  group: readonly ActionChanged[],
+  deps: EventDeps,
+): Promise<Settled<ActionChanged>[]> {
+  const indexed = deps.apply(workspace, [...group]).then(() => acknowledgeAll(workspace, group, deps));
+  const deliveries = group.flatMap((change) => change.deliveries);
+  const dispatched = deliveries.length === 0 ? Promise.resolve() : deps.dispatch(deliveries);
+  const [board, sent] = await Promise.allSettled([indexed, dispatched]);
+  const error: unknown =
+    sent.status === "rejected" ? sent.reason : board.status === "rejected" ? board.reason : null;
+  const unheard = board.status === "fulfilled" ? board.value : new Map<string, unknown>();
+  return group.map((message) => ({ message, error: error ?? unheard.get(message.action) ?? null }));
+}
+
+/** One call an action that asked, with the largest of its seqs. @returns the actions that could not be told, with the error. */
+async function acknowledgeAll(
+  workspace: string,
+  group: readonly ActionChanged[],
+  deps: EventDeps,
+): Promise<Map<string, unknown>> {
+  const unheard = new Map<string, unknown>();
+  const asking = Map.groupBy(
+    group.filter(({ ack }) => ack),
+    ({ action }) => action,
+  );
+  const tell = async ([action, messages]: [string, ActionChanged[]]): Promise<void> => {
+    const seq = Math.max(...messages.map((message) => message.seq));
+    try {
+      await deps.acknowledge(workspace, action, [{ seq, sink: "board" }]);
+    } catch (error) {
+      unheard.set(action, error);
+    }
+  };
+  await Promise.all([...asking].map(tell));
+  return unheard;
+}
+
+/** A batch on a queue holds at most 100 messages and 256 KB (platform limits); some room is left for the envelope. */
+const maxBatch = 100;
+const maxBatchBytes = 240_000;
+
+/** Cuts messages into batches that a queue takes. */
+export function batchesOf<Message>(messages: readonly Message[]): Message[][] {
+  const batches: Message[][] = [];
+  let batch: Message[] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    const size = new TextEncoder().encode(JSON.stringify(message)).byteLength;
+    if (batch.length === maxBatch || (batch.length > 0 && bytes + size > maxBatchBytes)) {
+      batches.push(batch);
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(message);
+    bytes += size;
+  }
+  if (batch.length > 0) batches.push(batch);
+  return batches;
+}

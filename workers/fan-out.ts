@@ -1,0 +1,27 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import type { ActionChanged, Delivery } from "../schemas/message.ts";
+import { takeEvents } from "./events.ts";
+import { consumeDeliveries, eventDeps, report } from "./queue.ts";
+
+/**
+ * The consumers of the queues, for an action to call where no queue is bound (`ctx.exports.Fanout`): the same code, and
+ * the same promise, since the action's outbox sends again whatever is not acknowledged. Nothing is thrown.
+ */
+export class Fanout extends WorkerEntrypoint<Env> {
+  /**
+   * Comes back when the Board has the changes and the actions that asked have been told. Without a queue for them the
+   * deliveries go on by themselves, so that a slow recipient does not hold the calling action in memory.
+   */
+  async consume(changes: ActionChanged[]): Promise<void> {
+    const deps = eventDeps(this.env);
+    const queue: Queue | undefined = this.env.DELIVERIES;
+    const dispatch = async (deliveries: Delivery[]): Promise<void> =>
+      this.ctx.waitUntil(this.deliver(deliveries));
+    report(await takeEvents(changes, queue === undefined ? { ...deps, dispatch } : deps));
+  }
+
+  /** Comes back when every delivery has been answered or has failed, and its action knows. */
+  async deliver(deliveries: Delivery[]): Promise<void> {
+    report(await consumeDeliveries(deliveries, this.env));
+  }
+}

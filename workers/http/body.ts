@@ -1,0 +1,85 @@
+import * as v from "valibot";
+import { parseJsonText } from "../../core/json-text.ts";
+import type { Json } from "../../schemas/json.ts";
+import { limits } from "../../schemas/limits.ts";
+import type { ProblemField } from "../../schemas/problem.ts";
+import { ProblemError } from "./problem.ts";
+
+/**
+ * The body as text, at most `limits.bodyBytes` bytes. Counts while streaming, because a Content-Length may be
+ * absent or lie; stops reading at the first byte too many.
+ * @throws ProblemError `too_large`, or `malformed_json` where the bytes are not UTF-8.
+ */
+export async function readText(request: Request): Promise<string> {
+  if (request.body === null) return "";
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const reader = request.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.byteLength;
+    if (size > limits.bodyBytes) {
+      await reader.cancel();
+      throw new ProblemError("too_large", {
+        detail: `A body holds at most ${limits.bodyBytes} bytes; send less.`,
+      });
+    }
+    chunks.push(value);
+  }
+  const bytes = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch {
+    throw new ProblemError("malformed_json", { detail: "The body is not UTF-8 text." });
+  }
+}
+
+/** JSON text → value within the limits. An empty body is an empty object, so that a POST without fields needs none. */
+export function parseBody(text: string): Json {
+  if (text === "") return {};
+  const parsed = parseJsonText(text);
+  if (parsed.ok) return parsed.value;
+  const { code, ...parts } = parsed.error;
+  throw new ProblemError(code, parts);
+}
+
+/** Value → the schema's output. @throws ProblemError `invalid_body` that names every offending field by JSON Pointer. */
+export function parseWith<Schema extends v.GenericSchema>(
+  schema: Schema,
+  value: unknown,
+  at = "",
+): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  throw new ProblemError("invalid_body", {
+    detail: "Mend the named fields and send it again.",
+    errors: fieldsOf(result.issues, at),
+  });
+}
+
+/** valibot issues → JSON Pointers with what is wrong, one entry a field. */
+export function fieldsOf(issues: readonly v.BaseIssue<unknown>[], at = ""): ProblemField[] {
+  const fields = new Map<string, string>();
+  for (const issue of issues) {
+    const path = (issue.path ?? []).map((item) =>
+      String(item.key).replaceAll("~", "~0").replaceAll("/", "~1"),
+    );
+    const pointer = [at, ...path].join("/");
+    if (fields.has(pointer)) continue;
+    fields.set(pointer, messageOf(issue));
+  }
+  return [...fields].map(([pointer, detail]) => ({ pointer, detail }));
+}
+
+function messageOf(issue: v.BaseIssue<unknown>): string {
+  if (issue.type === "strict_object") {
+    return issue.expected === "never" ? "is not a field of this body; leave it out" : "is missing";
+  }
+  return issue.message;
+}

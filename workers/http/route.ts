@@ -1,0 +1,60 @@
+import type * as v from "valibot";
+import type { Principal, Scope } from "../../schemas/principal.ts";
+import type { Snapshot } from "../../schemas/snapshot.ts";
+import { parseWith } from "./body.ts";
+
+/** What a handler is given: parsed, authenticated, and nothing taken on trust from the request. */
+export type Call<Body> = {
+  readonly request: Request;
+  readonly url: URL;
+  readonly env: Env;
+  readonly params: Readonly<Record<string, string>>;
+  readonly principal: Principal;
+  /** The workspace's policy and directory, at most a few seconds old. */
+  readonly snapshot: Snapshot;
+  readonly body: Body;
+  /** SHA-256 (hex) of the body text: with the same key, another fingerprint is another request. */
+  readonly fingerprint: string;
+  readonly idempotencyKey: string | null;
+  /** Epoch ms at which the request came in. */
+  readonly now: number;
+  readonly waitUntil: (work: Promise<unknown>) => void;
+};
+
+/** A JSON answer, or a ready response (a WebSocket, text). Status 200 unless said. */
+export type Answer = Response | { status?: number; body: unknown; headers?: Record<string, string> };
+
+type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+/** One line of the route table. OpenAPI is generated from the same lines. */
+export type Route = {
+  readonly method: Method;
+  /** itty-router path, such as `/v1/actions/:id`. */
+  readonly path: string;
+  readonly summary: string;
+  /** The scope a key needs; `any` for every key, null where no key is asked for. */
+  readonly scope: Scope | "any" | null;
+  readonly tag: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: v.GenericSchema;
+  readonly answer: {
+    readonly status: number;
+    readonly schema?: v.GenericSchema;
+    readonly contentType?: string;
+  };
+  readonly handle: (call: Call<unknown>) => Promise<Answer> | Answer;
+};
+
+type Line<Schema extends v.GenericSchema> = Omit<Route, "body" | "handle"> & {
+  readonly body: Schema;
+  readonly handle: (call: Call<v.InferOutput<Schema>>) => Promise<Answer> | Answer;
+};
+
+/**
+ * A route with a body. The handler sees the output of the schema that stands in the same line, so the type of
+ * `body` cannot drift from what was checked.
+ */
+export function withBody<Schema extends v.GenericSchema>(line: Line<Schema>): Route {
+  const { handle, ...rest } = line;
+  return { ...rest, handle: (call) => handle({ ...call, body: parseWith(line.body, call.body) }) };
+}

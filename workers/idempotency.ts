@@ -1,0 +1,84 @@
+import { Buffer } from "node:buffer";
+import * as v from "valibot";
+import { bearerOf, sha256Hex } from "./auth.ts";
+import { ProblemError } from "./http/problem.ts";
+import type { Call } from "./http/route.ts";
+import { registryOf } from "./stubs.ts";
+
+/** An answer that can be given again: JSON and a status. */
+export type Repeatable = { status: number; body: unknown };
+
+const Stored = v.pipe(v.string(), v.parseJson(), v.object({ status: v.number(), body: v.unknown() }));
+
+/**
+ * Answers a POST once: a repeat with the same Idempotency-Key and body gets the very same answer, one with another body
+ * is refused (semantics §11). For commands whose object does not keep the answer itself.
+ *
+ * The stored answer is sealed with a key that only the caller's own bearer token opens, because it may hold a secret that
+ * is shown once; the store alone reveals nothing. A refusal is not kept: what was refused may be sent again.
+ * Two calls at the same moment may both be carried out; a repeat comes after an answer was lost, not beside it.
+ * @throws ProblemError `idempotency_conflict`
+ */
+export async function once(call: Call<unknown>, make: () => Promise<Repeatable>): Promise<Repeatable> {
+  const { idempotencyKey, env, principal, fingerprint, now } = call;
+  if (idempotencyKey === null) return make();
+  const token = bearerOf(call.request) ?? "";
+  const scope = [principal.id, call.request.method, call.url.pathname, idempotencyKey];
+  const key = sha256Hex(JSON.stringify(scope));
+  const earlier = await registryOf(env, principal.workspace).recall({ key, fingerprint, now });
+  if (earlier.hit === "conflict") throw conflict("another body");
+  if (earlier.hit === "same" && earlier.answer !== null) {
+    const text = await unseal(earlier.answer, token, key);
+    if (text === null) throw conflict("another API key");
+    return v.parse(Stored, text);
+  }
+  const answer = await make();
+  const sealed = await seal(JSON.stringify(answer), token, key);
+  await registryOf(env, principal.workspace).remember({ key, fingerprint, answer: sealed, now });
+  return answer;
+}
+
+function conflict(what: string): ProblemError {
+  const detail = `This Idempotency-Key was used with ${what}; take a new one for a new call.`;
+  return new ProblemError("idempotency_conflict", { detail });
+}
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** AES-GCM under a key derived from the token, and bound to this one call by the salt. */
+async function sealingKey(token: string, salt: string): Promise<CryptoKey> {
+  const material = await crypto.subtle.importKey("raw", encode(token), "HKDF", false, ["deriveKey"]);
+  const hkdf = {
+    name: "HKDF",
+    hash: "SHA-256",
+    salt: encode(salt),
+    info: encode("holdpoint idempotent answer"),
+  };
+  return crypto.subtle.deriveKey(hkdf, material, { name: "AES-GCM", length: 256 }, false, [
+    "encrypt",
+    "decrypt",
+  ]);
+}
+
+const ivBytes = 12;
+
+/** Text → base64 of a random nonce and the ciphertext. */
+async function seal(text: string, token: string, salt: string): Promise<string> {
+  const iv = crypto.getRandomValues(new Uint8Array(ivBytes));
+  const key = await sealingKey(token, salt);
+  const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, key, encode(text));
+  return Buffer.concat([iv, new Uint8Array(sealed)]).toString("base64");
+}
+
+/** The text again; null where another token sealed it. */
+async function unseal(sealed: string, token: string, salt: string): Promise<string | null> {
+  const bytes = Buffer.from(sealed, "base64");
+  const key = await sealingKey(token, salt);
+  const iv = bytes.subarray(0, ivBytes);
+  try {
+    const open = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, key, bytes.subarray(ivBytes));
+    return new TextDecoder().decode(open);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,77 @@
+import * as v from "valibot";
+import type { KeyRecord } from "../schemas/principal.ts";
+import { Snapshot } from "../schemas/snapshot.ts";
+import { registryOf } from "./stubs.ts";
+
+/**
+ * What this isolate knows of keys, policy and directory, so that a call costs no Registry request of its own.
+ * Nothing here is older than `freshMs`: that bounds how long a revoked key or a changed group can still be seen
+ * elsewhere. Writes that pass through this isolate are forgotten at once, and a claim never reads from here.
+ */
+const freshMs = 5_000;
+/** Keys kept per isolate; past it the cache starts over (about 1 kB a key, so some 10 MB at most). */
+const maxKeys = 10_000;
+
+type KnownKey = { record: KeyRecord; checkedAt: number };
+const keys = new Map<string, KnownKey>();
+const snapshots = new Map<string, Snapshot>();
+
+export type Identified = { record: KeyRecord; snapshot: Snapshot };
+
+/** The key's record and the workspace's snapshot, or null for a key that is unknown, expired or revoked. */
+export async function identify(
+  env: Env,
+  key: { workspace: string; id: string; hash: string },
+  now: number,
+): Promise<Identified | null> {
+  const cached = keys.get(key.hash);
+  const snapshot = snapshots.get(key.workspace);
+  if (cached !== undefined && snapshot !== undefined && now - cached.checkedAt < freshMs) {
+    const { expiresAt } = cached.record;
+    return expiresAt !== null && now >= expiresAt ? null : { record: cached.record, snapshot };
+  }
+  const answer = await registryOf(env, key.workspace).resolve({
+    keyId: key.id,
+    keyHash: key.hash,
+    knownVersion: snapshot?.version ?? null,
+    now,
+  });
+  const current = take(key.workspace, answer.snapshot);
+  if (answer.key === null || current === undefined) {
+    keys.delete(key.hash);
+    return null;
+  }
+  if (keys.size >= maxKeys) keys.clear();
+  keys.set(key.hash, { record: answer.key, checkedAt: now });
+  return { record: answer.key, snapshot: current };
+}
+
+/**
+ * The snapshot as the Registry has it this moment, for the reads that decide whether something runs.
+ * Null when the key behind the call has been revoked meanwhile. Throws when the Registry cannot be read.
+ */
+export async function readLive(
+  env: Env,
+  workspace: string,
+  keyId: string,
+  now: number,
+): Promise<Snapshot | null> {
+  const known = snapshots.get(workspace);
+  const answer = await registryOf(env, workspace).live({ keyId, knownVersion: known?.version ?? null, now });
+  const current = take(workspace, answer.snapshot);
+  return answer.key === null ? null : (current ?? null);
+}
+
+/** Keeps a snapshot that came; without one, what was known still holds. */
+function take(workspace: string, text: string | null): Snapshot | undefined {
+  if (text !== null) snapshots.set(workspace, v.parse(Snapshot, JSON.parse(text)));
+  return snapshots.get(workspace);
+}
+
+/** Drop what is known of a workspace, after a write to its Registry. */
+export function forget(workspace: string): void {
+  snapshots.delete(workspace);
+  for (const [hash, { record }] of keys) {
+    if (record.workspace === workspace) keys.delete(hash);
+  }
+}

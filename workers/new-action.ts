@@ -1,0 +1,181 @@
+import { createHmac } from "node:crypto";
+import { nanoid } from "nanoid";
+import { canonicalJson } from "../core/canonical.ts";
+import { schedulingMaxMs } from "../core/clocks.ts";
+import { approvalDigest } from "../core/digest.ts";
+import { argumentFaults } from "../core/policy/arguments.ts";
+import { decide } from "../core/policy/decide.ts";
+import { scopeRefusal } from "../core/scope.ts";
+import { webhookUrlFault } from "../core/webhook-url.ts";
+import type { NewAction } from "../objects/action/messages.ts";
+import type { ActionRequest, Requester } from "../schemas/action.ts";
+import type { Agent } from "../schemas/directory.ts";
+import { limits } from "../schemas/limits.ts";
+import type { Contract } from "../schemas/policy.ts";
+import type { ProblemField } from "../schemas/problem.ts";
+import { sha256Hex } from "./auth.ts";
+import { ProblemError } from "./http/problem.ts";
+import { isLocal } from "./local.ts";
+import { contractOf, knownFor } from "./policy-in-force.ts";
+import { actionOf, registryOf } from "./stubs.ts";
+import { settle, tell, unavailable, type Done, type Sender } from "./tell.ts";
+
+/** The action that was asked for, or that the same key asked for before. */
+export async function createAction(sender: Sender, request: ActionRequest): Promise<Done & { id: string }> {
+  const { env, principal, snapshot, idempotencyKey, fingerprint, url } = sender;
+  const id = idFor(snapshot.salt, principal.id, idempotencyKey ?? nanoid());
+  try {
+    const action = await prepare(sender, request, id);
+    return { ...settle(await actionOf(env, principal.workspace, id).create(action)), id };
+  } catch (error) {
+    // A repeat of what was taken in gets its first answer, also when the policy of now would refuse it.
+    const earlier =
+      idempotencyKey === null
+        ? null
+        : await actionOf(env, principal.workspace, id).recall(
+            principal.id,
+            idempotencyKey,
+            fingerprint,
+            url.origin,
+          );
+    if (earlier === null) throw error;
+    return { ...settle(earlier), id };
+  }
+}
+
+/**
+ * What is to be taken in:
+ * 1. only an agent of the directory asks (403); 2. a policy is in force (503) and has the type (422);
+ * 3. the agent's role classes cover it (403); 4. every field fits the contract (422);
+ * 5. what it replaces is withdrawn first (409), so that never both can run.
+ */
+async function prepare(sender: Sender, request: ActionRequest, id: string): Promise<NewAction> {
+  const { principal, snapshot } = sender;
+  const agent = agentOf(sender);
+  if (snapshot.policy === null) throw unavailable();
+  const found = contractOf(snapshot, request.type);
+  if (found === null) throw unknownType(request.type, snapshot.policy.document.contracts);
+  const { contract, version: contractVersion } = found;
+  const scope = scopeRefusal(agent, snapshot.policy.document.roles, contract, request.target);
+  if (scope !== null) throw new ProblemError("out_of_scope", { detail: scope.detail, errors: scope.errors });
+  const errors = [...requestFaults(sender, request, contract), ...(await callbackFaults(sender, request))];
+  if (errors.length > 0) {
+    throw new ProblemError("invalid_body", { detail: "Mend the named fields and send it again.", errors });
+  }
+  await withdrawSuperseded(sender, request, id);
+
+  const { onBehalfOf } = request;
+  const requester: Requester = {
+    kind: "agent",
+    id: agent.id,
+    owner: agent.owner,
+    ...(onBehalfOf !== null && { onBehalfOf }),
+  };
+  const { onBehalfOf: _, ...asked } = request;
+  const times = { notBefore: normalTime(request.notBefore), notAfter: normalTime(request.notAfter) };
+  return {
+    payload: {
+      ...asked,
+      ...times,
+      id,
+      workspace: principal.workspace,
+      contract,
+      contractVersion,
+      policyVersion: snapshot.policy.version,
+      requester,
+      digest: approvalDigest({ ...asked, ...times, contractVersion, requester }, sha256Hex),
+      decision: decide(contract),
+    },
+    known: knownFor(snapshot, principal, "nothing"),
+    key: sender.idempotencyKey,
+    fingerprint: sender.fingerprint,
+    origin: sender.url.origin,
+  };
+}
+
+async function withdrawSuperseded(sender: Sender, { supersedes }: ActionRequest, id: string): Promise<void> {
+  if (supersedes === null) return;
+  const command = { type: "supersede", actor: { kind: "agent", id: sender.principal.id }, by: id } as const;
+  await tell({ ...sender, idempotencyKey: `supersede:${id}` }, supersededId(supersedes), command);
+}
+
+function agentOf({ principal, snapshot }: Sender): Agent {
+  const { agents } = snapshot.directory;
+  const agent =
+    principal.kind === "agent" && Object.hasOwn(agents, principal.id) ? agents[principal.id] : undefined;
+  if (agent !== undefined) return agent;
+  throw new ProblemError("forbidden", { detail: "Only an agent asks for an action: use an agent's key." });
+}
+
+function unknownType(type: string, contracts: readonly Contract[]): ProblemError {
+  const known = contracts.map((contract) => contract.type).join(", ");
+  const detail = `is no action type of the policy in force; known are: ${known === "" ? "none" : known}`;
+  return new ProblemError("invalid_body", {
+    detail: `${type} is unknown here.`,
+    errors: [{ pointer: "/type", detail }],
+  });
+}
+
+function requestFaults(
+  { now, snapshot }: Sender,
+  request: ActionRequest,
+  contract: Contract,
+): ProblemField[] {
+  const faults: ProblemField[] = [];
+  const fault = (pointer: string, detail: string): void => void faults.push({ pointer, detail });
+  if (new TextEncoder().encode(canonicalJson(request.args)).byteLength > limits.argsBytes) {
+    fault("/args", `are over ${limits.argsBytes} bytes; send a reference to what is large`);
+  } else faults.push(...argumentFaults(contract.args, request.args));
+  if (request.rollbackPlan !== null && contract.rollback === null) {
+    fault("/rollbackPlan", `cannot be given: ${contract.type} declares no rollback`);
+  }
+  const { people } = snapshot.directory;
+  if (
+    request.onBehalfOf !== null &&
+    !(Object.hasOwn(people, request.onBehalfOf) && people[request.onBehalfOf]?.active === true)
+  ) {
+    fault("/onBehalfOf", "is no active person of the directory");
+  }
+  const starts = request.notBefore === null ? null : Date.parse(request.notBefore);
+  const ends = request.notAfter === null ? null : Date.parse(request.notAfter);
+  if (starts !== null && starts > now + schedulingMaxMs) fault("/notBefore", "is more than 30 days away");
+  if (ends !== null && ends > now + schedulingMaxMs) fault("/notAfter", "is more than 30 days away");
+  if (ends !== null && ends <= now) fault("/notAfter", "has passed");
+  if (starts !== null && ends !== null && ends <= starts) fault("/notAfter", "is not after notBefore");
+  return faults;
+}
+
+async function callbackFaults(
+  { env, principal, now }: Sender,
+  { callback }: ActionRequest,
+): Promise<ProblemField[]> {
+  if (callback === null) return [];
+  const fault = webhookUrlFault(callback.url, { allowLoopback: isLocal(env) });
+  if (fault !== null) return [{ pointer: "/callback/url", detail: fault }];
+  const secrets = await registryOf(env, principal.workspace).signingSecrets({
+    secretId: callback.secretId,
+    now,
+  });
+  return secrets.length > 0
+    ? []
+    : [{ pointer: "/callback/secretId", detail: "is no signing secret of this workspace" }];
+}
+
+const normalTime = (text: string | null): string | null =>
+  text === null ? null : new Date(text).toISOString();
+
+function supersededId(id: string): string {
+  if (/^act_[A-Za-z0-9_-]{22}$/u.test(id)) return id;
+  throw new ProblemError("invalid_body", {
+    detail: "Name an action by its id.",
+    errors: [{ pointer: "/supersedes", detail: "looks like act_…" }],
+  });
+}
+
+/**
+ * The id of the action that (agent, key) names, so that a retried create meets the same object. Keyed with the
+ * workspace's salt, so that nobody can guess the ids of others from the keys they choose. 128 bits.
+ */
+function idFor(salt: string, agent: string, key: string): string {
+  return `act_${createHmac("sha256", salt).update(`${agent}\n${key}`).digest("base64url").slice(0, 22)}`;
+}

@@ -1,0 +1,126 @@
+import * as v from "valibot";
+import { ActionChanged, Delivery } from "../schemas/message.ts";
+import { deliverAll, type DeliveryDeps, type Settled } from "./delivery.ts";
+import { batchesOf, takeEvents, type EventDeps } from "./events.ts";
+import { isLocal } from "./local.ts";
+import { forgetRecipients, recipientOf } from "./recipients.ts";
+import { actionOf, boardOf, registryOf } from "./stubs.ts";
+
+/** Takes in changes: Board, acknowledgements, one message a recipient. One result a change; never throws. */
+export function consumeEvents(
+  changes: readonly ActionChanged[],
+  env: Env,
+): Promise<Settled<ActionChanged>[]> {
+  return takeEvents(changes, eventDeps(env));
+}
+
+/** Sends deliveries and tells their actions. One result a delivery; never throws. */
+export function consumeDeliveries(deliveries: readonly Delivery[], env: Env): Promise<Settled<Delivery>[]> {
+  return deliverAll(deliveries, deliveryDeps(env));
+}
+
+/** How events reach the objects; `dispatch` may be replaced by a caller that has something better to wait with. */
+export function eventDeps(env: Env): EventDeps {
+  // Optional at run time: plain workerd has no queues.
+  const queue: Queue | undefined = env.DELIVERIES;
+  return {
+    apply: async (workspace, changes) => boardOf(env, workspace).apply(changes),
+    acknowledge: async (workspace, action, acks) => actionOf(env, workspace, action).acknowledge(acks),
+    dispatch: async (deliveries) => {
+      if (queue === undefined) {
+        report(await consumeDeliveries(deliveries, env));
+        return;
+      }
+      for (const batch of batchesOf(deliveries)) {
+        await queue.sendBatch(batch.map((body) => ({ body, contentType: "json" })));
+      }
+    },
+  };
+}
+
+function deliveryDeps(env: Env): DeliveryDeps {
+  return {
+    now: () => Date.now(),
+    fetch: (url, init) => fetch(url, init),
+    allowLoopback: isLocal(env),
+    recipientOf: (delivery) => recipientOf(env, delivery, Date.now()),
+    payloadOf: async ({ workspace, action }) => actionOf(env, workspace, action).view(),
+    acknowledge: async (workspace, action, acks) => actionOf(env, workspace, action).acknowledge(acks),
+    fail: async ({ workspace, action, seq, sink }, failure) =>
+      actionOf(env, workspace, action).deliveryFailed({ seq, sink, ...failure }),
+    deactivate: async (workspace, id) => {
+      await registryOf(env, workspace).deactivateEndpoint(id, Date.now());
+      forgetRecipients(workspace);
+    },
+  };
+}
+
+/** Puts down what could not be done. Ids and the error only: messages may hold what logs must not (T16). */
+export function report(settled: readonly Settled<ActionChanged | Delivery>[]): void {
+  for (const { message, error } of settled) {
+    if (error === null) continue;
+    console.error("message not settled", message.workspace, message.action, message.seq, error);
+  }
+}
+
+/** Queues whose name ends so hold what the other two gave up on. */
+const deadSuffix = "-dead";
+/** The first retry after 2 s, doubling, at most 5 minutes; the outbox of the action sends again whatever is lost here. */
+const maxRetrySeconds = 300;
+
+const Known = v.union([ActionChanged, Delivery]);
+type Known = v.InferOutput<typeof Known>;
+const isChange = (message: Known): message is ActionChanged => "deliveries" in message;
+const isDelivery = (message: Known): message is Delivery => !isChange(message);
+
+/**
+ * A batch from any of our queues. What a message is shows in its shape, so queues can be named as a deployment likes.
+ * Every message is acknowledged or retried by itself and nothing is thrown, which would retry the whole batch. One that
+ * is none of ours can only get worse: it is put down and acknowledged.
+ */
+export async function consumeBatch(batch: MessageBatch, env: Env): Promise<void> {
+  const parsed = batch.messages.map((message) => ({ message, known: v.safeParse(Known, message.body) }));
+  const sources = new Map<Known, Message>();
+  for (const { message, known } of parsed) {
+    if (known.success) {
+      sources.set(known.output, message);
+      continue;
+    }
+    console.error("malformed message", batch.queue, message.id, v.getDotPath(known.issues[0]));
+    message.ack();
+  }
+  const messages = [...sources.keys()];
+  const changes = messages.filter(isChange);
+  const deliveries = messages.filter(isDelivery);
+  const dead = batch.queue.endsWith(deadSuffix);
+  const [events, sent] = await Promise.all([
+    changes.length === 0 ? [] : consumeEvents(changes, env),
+    dead ? giveBack(deliveries, env) : consumeDeliveries(deliveries, env),
+  ]);
+  const settled = [...events, ...sent];
+  report(settled);
+  for (const { message, error } of settled) {
+    const source = sources.get(message);
+    // The row in the outbox is the record, so what has come to the dead-letter queue is let go after this last try.
+    if (error === null || dead) source?.ack();
+    else source?.retry({ delaySeconds: Math.min(2 ** source.attempts, maxRetrySeconds) });
+  }
+}
+
+/** Deliveries whose consumer kept failing: the action is told and schedules them by its own count of tries. */
+async function giveBack(deliveries: readonly Delivery[], env: Env): Promise<Settled<Delivery>[]> {
+  const deps = deliveryDeps(env);
+  const back = async (message: Delivery): Promise<Settled<Delivery>> => {
+    try {
+      await deps.fail(message, {
+        error: "the delivery could not be settled",
+        permanent: false,
+        retryAfterMs: null,
+      });
+      return { message, error: null };
+    } catch (error) {
+      return { message, error };
+    }
+  };
+  return Promise.all(deliveries.map(back));
+}

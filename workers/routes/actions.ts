@@ -1,0 +1,134 @@
+import * as v from "valibot";
+import { ActionRequest, ActionView, EventView } from "../../schemas/action.ts";
+import { limits } from "../../schemas/limits.ts";
+import { jsonText } from "../http/json-text.ts";
+import { notFound } from "../http/problem.ts";
+import { parseQuery } from "../http/query.ts";
+import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
+import { createAction } from "../new-action.ts";
+import { actionOf } from "../stubs.ts";
+import { actionId } from "../tell.ts";
+
+const Seq = v.optional(
+  v.pipe(v.string(), v.regex(/^\d{1,15}$/u, "is a seq, a whole number"), v.transform(Number)),
+  "0",
+);
+const GetQuery = v.strictObject({
+  wait: v.optional(v.pipe(v.string(), v.regex(/^\d{1,3}$/u, "is a number of seconds"), v.transform(Number))),
+  afterSeq: v.optional(
+    v.pipe(v.string(), v.regex(/^\d{1,15}$/u, "is a seq, a whole number"), v.transform(Number)),
+  ),
+});
+const EventsQuery = v.strictObject({ afterSeq: Seq });
+const EventList = v.object({ items: v.array(EventView) });
+
+/** Seconds to wait by `Prefer: wait=` (RFC 7240), or null. */
+function preferredWait(request: Request): number | null {
+  const match = /(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])/u.exec(request.headers.get("prefer") ?? "");
+  return match === null ? null : Number(match[1]);
+}
+
+async function getAction(call: Call<unknown>): Promise<Answer> {
+  const id = actionId(call.params);
+  const query = parseQuery(call.url, GetQuery);
+  const preferred = preferredWait(call.request);
+  const waitSeconds = Math.min(query.wait ?? preferred ?? 0, limits.waitSeconds);
+  const stub = actionOf(call.env, call.principal.workspace, id);
+  const { origin } = call.url;
+  if (waitSeconds === 0) return found(await stub.view(origin));
+  // Without a seq it waits for the next event from now on.
+  const afterSeq = query.afterSeq ?? Number.MAX_SAFE_INTEGER;
+  const text = await stub.wait(afterSeq, waitSeconds * 1_000, origin);
+  return found(text, preferred === null ? {} : { "preference-applied": `wait=${waitSeconds}` });
+}
+
+function found(text: string | null, headers: Record<string, string> = {}): Response {
+  if (text === null) throw notFound();
+  return jsonText(text, 200, headers);
+}
+
+async function listEvents(call: Call<unknown>): Promise<Answer> {
+  const { afterSeq } = parseQuery(call.url, EventsQuery);
+  const events = await actionOf(call.env, call.principal.workspace, actionId(call.params)).events(afterSeq);
+  if (events === null) throw notFound();
+  return jsonText(`{"items":${events}}`);
+}
+
+/** Hands the upgraded connection to the action, which holds it while the Worker is gone. */
+async function openStream(call: Call<unknown>): Promise<Answer> {
+  const id = actionId(call.params);
+  const { afterSeq } = parseQuery(call.url, EventsQuery);
+  if (call.request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+    const headers = {
+      upgrade: "websocket",
+      connection: "upgrade",
+      "content-type": "application/problem+json",
+    };
+    const body = {
+      type: "about:blank",
+      title: "Upgrade Required",
+      status: 426,
+      detail: "Open this address as a WebSocket.",
+      code: "bad_request",
+    };
+    return new Response(JSON.stringify(body), { status: 426, headers });
+  }
+  const to = new URL(`/stream?afterSeq=${afterSeq}`, call.url);
+  const response = await actionOf(call.env, call.principal.workspace, id).fetch(to, {
+    headers: { upgrade: "websocket" },
+  });
+  if (response.status === 404) throw notFound();
+  return response;
+}
+
+async function postAction(call: Call<ActionRequest>): Promise<Answer> {
+  const { id, body } = await createAction(call, call.body);
+  return jsonText(body, 201, { location: `/v1/actions/${id}` });
+}
+
+export const actionRoutes: readonly Route[] = [
+  withBody({
+    method: "POST",
+    path: "/v1/actions",
+    summary: "Ask for an action; it waits for its approvers",
+    scope: "actions:request",
+    tag: "actions",
+    body: ActionRequest,
+    answer: { status: 201, schema: ActionView },
+    handle: postAction,
+  }),
+  {
+    method: "GET",
+    path: "/v1/actions/:id",
+    summary: "The action as it is now, or once it has moved past a seq",
+    scope: "actions:read",
+    tag: "actions",
+    query: {
+      wait: "Seconds to hold the answer until `seq` grows, at most 60; `Prefer: wait=` does the same",
+      afterSeq: "Answer at once when `seq` is larger than this; without it the next event is waited for",
+    },
+    answer: { status: 200, schema: ActionView },
+    handle: getAction,
+  },
+  {
+    method: "GET",
+    path: "/v1/actions/:id/events",
+    summary: "The action's log, oldest first",
+    scope: "actions:read",
+    tag: "actions",
+    query: { afterSeq: "Only events after this seq" },
+    answer: { status: 200, schema: EventList },
+    handle: listEvents,
+  },
+  {
+    method: "GET",
+    path: "/v1/actions/:id/stream",
+    summary:
+      "The log as it grows, over a WebSocket: one JSON message `{event, action}` an event, first what was missed",
+    scope: "actions:read",
+    tag: "actions",
+    query: { afterSeq: "Start after this seq" },
+    answer: { status: 101 },
+    handle: openStream,
+  },
+];

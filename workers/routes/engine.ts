@@ -1,0 +1,81 @@
+import { Buffer } from "node:buffer";
+import { timingSafeEqual } from "node:crypto";
+import * as v from "valibot";
+import { Health, NewWorkspace, WorkspaceBody } from "../../schemas/operate.ts";
+import { bearerOf, sha256Hex, unauthenticated } from "../auth.ts";
+import { ProblemError } from "../http/problem.ts";
+import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
+import { openApi } from "../openapi.ts";
+import { engineOf, registryOf } from "../stubs.ts";
+
+const SetupEnv = v.object({ HOLDPOINT_SETUP_TOKEN: v.pipe(v.string(), v.minLength(24)) });
+
+/**
+ * Makes a workspace and its first operator key, or another operator key where all are lost. Whoever holds the
+ * setup token owns the engine; without one in the environment nobody can call this. Compared as hashes, in
+ * constant time, because `timingSafeEqual` throws on unequal lengths.
+ */
+async function makeWorkspace(call: Call<v.InferOutput<typeof WorkspaceBody>>): Promise<Answer> {
+  const { env, body, now } = call;
+  const configured = v.safeParse(SetupEnv, env);
+  const given = bearerOf(call.request);
+  if (!configured.success || given === null) throw unauthenticated();
+  const expected = Buffer.from(sha256Hex(configured.output.HOLDPOINT_SETUP_TOKEN), "hex");
+  if (!timingSafeEqual(expected, Buffer.from(sha256Hex(given), "hex"))) throw unauthenticated();
+  if (body.name === "engine") {
+    throw new ProblemError("invalid_body", {
+      detail: "Take another name.",
+      errors: [{ pointer: "/name", detail: "is reserved" }],
+    });
+  }
+  await engineOf(env).ensureWorkspace(body.name, now);
+  const { key } = await registryOf(env, body.name).bootstrap({ workspace: body.name, now });
+  return { body: { workspace: body.name, key } };
+}
+
+async function publicKeys({ env }: Call<unknown>): Promise<Answer> {
+  const keys = await engineOf(env).signingKeys();
+  return { body: { keys: keys.public }, headers: { "cache-control": "public, max-age=300" } };
+}
+
+const open = { scope: null, tag: "engine" } as const;
+
+export const engineRoutes: readonly Route[] = [
+  withBody({
+    ...open,
+    method: "POST",
+    path: "/v1/workspaces",
+    summary: "Make a workspace and an operator's key, with the setup token",
+    body: WorkspaceBody,
+    answer: { status: 201, schema: NewWorkspace },
+    handle: makeWorkspace,
+  }),
+  {
+    ...open,
+    method: "GET",
+    path: "/.well-known/jwks.json",
+    summary: "The public keys that grants are verified with",
+    answer: { status: 200, schema: v.object({ keys: v.array(v.record(v.string(), v.unknown())) }) },
+    handle: publicKeys,
+  },
+  {
+    ...open,
+    method: "GET",
+    path: "/healthz",
+    summary: "Whether the engine answers",
+    answer: { status: 200, schema: Health },
+    handle: ({ now }) => ({ body: { ok: true, time: new Date(now).toISOString() } }),
+  },
+];
+
+/** The description of all other routes, made once per isolate and address. */
+export function openApiRoute(routes: readonly Route[]): Route {
+  return {
+    ...open,
+    method: "GET",
+    path: "/openapi.json",
+    summary: "This API, described",
+    answer: { status: 200, schema: v.record(v.string(), v.unknown()) },
+    handle: ({ url }) => ({ body: openApi(routes, url.origin) }),
+  };
+}

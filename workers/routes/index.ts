@@ -1,0 +1,30 @@
+import type { Route } from "../http/route.ts";
+import { actionRoutes } from "./actions.ts";
+import { batchRoutes } from "./batches.ts";
+import { boardRoutes } from "./board.ts";
+import { decisionRoutes } from "./decisions.ts";
+import { deliveryRoutes } from "./deliveries.ts";
+import { directoryRoutes } from "./directory.ts";
+import { engineRoutes, openApiRoute } from "./engine.ts";
+import { executionRoutes } from "./execution.ts";
+import { keyRoutes } from "./keys.ts";
+import { policyRoutes } from "./policy.ts";
+import { webhookRoutes } from "./webhooks.ts";
+
+/** Fixed paths come before those with a parameter, because the first match answers. */
+const described: readonly Route[] = [
+  ...batchRoutes,
+  ...boardRoutes,
+  ...actionRoutes,
+  ...decisionRoutes,
+  ...executionRoutes,
+  ...policyRoutes,
+  ...directoryRoutes,
+  ...keyRoutes,
+  ...webhookRoutes,
+  ...deliveryRoutes,
+  ...engineRoutes,
+];
+
+/** Every address there is. */
+export const routes: readonly Route[] = [...described, openApiRoute(described)];

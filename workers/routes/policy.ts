@@ -1,0 +1,157 @@
+import type * as v from "valibot";
+import { diffPolicies } from "../../core/policy/diff.ts";
+import { validatePolicy } from "../../core/policy/validate.ts";
+import { policyVersion } from "../../core/policy/version.ts";
+import { plainObject } from "../../core/plain-json.ts";
+import {
+  ActivateBody,
+  CheckAnswer,
+  DiffAnswer,
+  DocumentBody,
+  PolicyAnswer,
+  PolicyVersions,
+  PublishAnswer,
+  PublishBody,
+} from "../../schemas/operate.ts";
+import type { Policy } from "../../schemas/policy.ts";
+import { sha256Hex } from "../auth.ts";
+import { notFound, ProblemError } from "../http/problem.ts";
+import { parseQuery } from "../http/query.ts";
+import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
+import { once } from "../idempotency.ts";
+import { forget } from "../known.ts";
+import { jsonText } from "../http/json-text.ts";
+import { refuseWith } from "../refuse.ts";
+import { registryOf } from "../stubs.ts";
+import { VersionQuery } from "../http/query.ts";
+
+const instant = (at: number): string => new Date(at).toISOString();
+
+async function showPolicy(call: Call<unknown>): Promise<Answer> {
+  const { version } = parseQuery(call.url, VersionQuery);
+  const found = await registryOf(call.env, call.principal.workspace).policy(version ?? null);
+  if (found === null) throw notFound();
+  return jsonText(found);
+}
+
+async function listVersions(call: Call<unknown>): Promise<Answer> {
+  const versions = await registryOf(call.env, call.principal.workspace).policyVersions();
+  return { body: { items: versions.map((one) => ({ ...one, publishedAt: instant(one.publishedAt) })) } };
+}
+
+/** The document as it would be published, or a 422 that names every fault under `/document`. */
+function validated(call: Call<v.InferOutput<typeof DocumentBody>>): Policy {
+  const checked = validatePolicy(call.body.document, call.snapshot.directory);
+  if (checked.ok) return checked.value;
+  const errors = checked.error.map(({ pointer, detail }) => ({ pointer: `/document${pointer}`, detail }));
+  throw new ProblemError("invalid_body", {
+    detail: "The policy was not published; mend the named parts.",
+    errors,
+  });
+}
+
+function checkPolicy(call: Call<v.InferOutput<typeof DocumentBody>>): Answer {
+  const checked = validatePolicy(call.body.document, call.snapshot.directory);
+  if (!checked.ok) return { body: { ok: false, errors: checked.error, version: null } };
+  return { body: { ok: true, errors: [], version: policyVersion(checked.value, sha256Hex) } };
+}
+
+function diffPolicy(call: Call<v.InferOutput<typeof DocumentBody>>): Answer {
+  const nothing: Policy = { roles: {}, contracts: [] };
+  const inForce = call.snapshot.policy?.document ?? nothing;
+  return { body: diffPolicies(inForce, validated(call)) };
+}
+
+const publishPolicy = (call: Call<v.InferOutput<typeof PublishBody>>): Promise<Answer> =>
+  once(call, async () => {
+    const { principal, now, body } = call;
+    const document = plainObject(validated(call));
+    const published = refuseWith(
+      await registryOf(call.env, principal.workspace).publishPolicy({
+        document,
+        actor: principal.id,
+        note: body.note,
+        now,
+      }),
+    );
+    forget(principal.workspace);
+    return { status: 200, body: { ...published, publishedAt: instant(published.publishedAt) } };
+  });
+
+const activatePolicy = (call: Call<v.InferOutput<typeof ActivateBody>>): Promise<Answer> =>
+  once(call, async () => {
+    const { principal, now, body } = call;
+    const active = refuseWith(
+      await registryOf(call.env, principal.workspace).activatePolicy({
+        version: body.version,
+        actor: principal.id,
+        now,
+      }),
+    );
+    forget(principal.workspace);
+    return { status: 200, body: { ...active, publishedAt: instant(active.publishedAt) } };
+  });
+
+const tag = "policy";
+
+export const policyRoutes: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/v1/policy",
+    summary: "The policy in force, or a named version",
+    scope: "policy:read",
+    tag,
+    query: { version: "Hash of an earlier version" },
+    answer: { status: 200, schema: PolicyAnswer },
+    handle: showPolicy,
+  },
+  {
+    method: "GET",
+    path: "/v1/policy/versions",
+    summary: "Every version published, newest first",
+    scope: "policy:read",
+    tag,
+    answer: { status: 200, schema: PolicyVersions },
+    handle: listVersions,
+  },
+  withBody({
+    method: "POST",
+    path: "/v1/policy",
+    summary: "Publish a policy; it is in force at once",
+    scope: "policy:write",
+    tag,
+    body: PublishBody,
+    answer: { status: 200, schema: PublishAnswer },
+    handle: publishPolicy,
+  }),
+  withBody({
+    method: "POST",
+    path: "/v1/policy/check",
+    summary: "Every fault of a document, without publishing it",
+    scope: "policy:read",
+    tag,
+    body: DocumentBody,
+    answer: { status: 200, schema: CheckAnswer },
+    handle: checkPolicy,
+  }),
+  withBody({
+    method: "POST",
+    path: "/v1/policy/diff",
+    summary: "What publishing a document would change",
+    scope: "policy:read",
+    tag,
+    body: DocumentBody,
+    answer: { status: 200, schema: DiffAnswer },
+    handle: diffPolicy,
+  }),
+  withBody({
+    method: "POST",
+    path: "/v1/policy/activate",
+    summary: "Put an earlier version in force again",
+    scope: "policy:write",
+    tag,
+    body: ActivateBody,
+    answer: { status: 200, schema: PublishAnswer },
+    handle: activatePolicy,
+  }),
+];

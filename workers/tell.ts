@@ -1,0 +1,94 @@
+import type { Command } from "../core/machine/command.ts";
+import type { LeaseAnswer, Reply } from "../objects/action/messages.ts";
+import type { Actor } from "../schemas/event.ts";
+import type { Principal } from "../schemas/principal.ts";
+import type { Snapshot } from "../schemas/snapshot.ts";
+import { unauthenticated } from "./auth.ts";
+import { notFound, ProblemError } from "./http/problem.ts";
+import type { Call } from "./http/route.ts";
+import { readLive } from "./known.ts";
+import { knownFor, type Need } from "./policy-in-force.ts";
+import { actionOf } from "./stubs.ts";
+
+/** The part of a call that a command needs; an item of a batch fills it in for itself. */
+export type Sender = Pick<
+  Call<unknown>,
+  "env" | "url" | "principal" | "snapshot" | "idempotencyKey" | "fingerprint" | "now"
+>;
+
+export type Done = Extract<Reply, { kind: "done" }>;
+export type Leased = Done & { lease: LeaseAnswer };
+
+/** The authenticated caller as the actor of an event. */
+export const actorOf = ({ kind, id }: Principal): Actor => ({ kind, id });
+
+/** The id in a path, or the one 404. Ids are ours alone, so anything of another form asks no object. */
+export function actionId(params: Readonly<Record<string, string>>): string {
+  const { id } = params;
+  if (id === undefined || !/^act_[A-Za-z0-9_-]{22}$/u.test(id)) throw notFound();
+  return id;
+}
+
+/**
+ * Sends a command to an action and turns its refusals into problems.
+ * @param need `votes`: the directory goes along, to judge votes by; `live`: the same, read from the Registry this
+ * moment, because what is decided here is whether something runs.
+ * @throws ProblemError 404, 403, 409, 422, or 503 where policy or directory cannot be read: nothing changes then.
+ */
+export async function tell(
+  sender: Sender,
+  id: string,
+  command: Command,
+  need: Need | "live" = "nothing",
+): Promise<Done> {
+  const { env, principal } = sender;
+  const snapshot = need === "live" ? await live(sender) : sender.snapshot;
+  const wanted = need === "live" ? "votes" : need;
+  const send = (type?: string): Promise<Reply> =>
+    actionOf(env, principal.workspace, id).tell({
+      command,
+      known: knownFor(snapshot, principal, wanted, type),
+      key: sender.idempotencyKey,
+      fingerprint: `${command.type}:${sender.fingerprint}`,
+      origin: sender.url.origin,
+    });
+  const first = await send();
+  return settle(first.kind === "needsContract" ? await send(first.type) : first);
+}
+
+async function live({ env, principal, now }: Sender): Promise<Snapshot> {
+  let snapshot: Snapshot | null;
+  try {
+    snapshot = await readLive(env, principal.workspace, principal.keyId, now);
+  } catch (error) {
+    console.error("registry", error);
+    throw unavailable();
+  }
+  if (snapshot === null) throw unauthenticated();
+  return snapshot;
+}
+
+/** 503: nothing was changed, and the clocks run on. */
+export function unavailable(): ProblemError {
+  return new ProblemError(
+    "policy_unavailable",
+    { detail: "Nothing was changed. Try again shortly; the clocks run on." },
+    { "retry-after": "2" },
+  );
+}
+
+/** A reply that says it was done, or the problem it stands for. */
+export function settle(reply: Reply): Done {
+  switch (reply.kind) {
+    case "done":
+      return reply;
+    case "absent":
+      throw notFound();
+    case "needsContract":
+      throw unavailable();
+    case "refused": {
+      const { code, ...parts } = reply.refusal;
+      throw new ProblemError(code, { ...parts, ...reply.place });
+    }
+  }
+}
