@@ -69,6 +69,17 @@ const drifted: Predicate = on(
   ({ payload }, command) => !sameJson(payload.preconditions, command.preconditions),
 );
 
+const stoppedByPolicy: Predicate = (situation) => {
+  const { payload, facts } = situation;
+  if (facts.contract === null || facts.contract.mode === "disabled") return true;
+  const outcomes = versionsOf(situation).map((contract) => decide(contract).outcome);
+  if (outcomes.includes("deny")) return true;
+  return payload.decision.outcome === "allow" && !outcomes.every((outcome) => outcome === "allow");
+};
+
+const quorumLost: Predicate = (situation) =>
+  situation.state.via !== "policy" && !count(situation, situation.state.votes).approved;
+
 const rollbackAgreed: Predicate = ({ payload }) =>
   payload.contract.rollback !== null && payload.rollbackPlan !== null;
 

@@ -42,8 +42,9 @@ class Log {
     this.state = fold(this.#payload, this.state, event);
   }
 
-  /** Everything whose time has come, in its order: deadlines are true whether or not an alarm ran. */
+  /** Everything whose time has come, in its order: deadlines are true whether or not an alarm ran. Before its first event an action has none. */
   settle(): void {
+    if (this.state.seq === 0) return;
     for (let due = nextDue(this.#payload, this.state); due !== null && due.at <= this.#now;) {
       this.append(due.draft);
       due = nextDue(this.#payload, this.state);
@@ -68,7 +69,7 @@ export function step(
     log.settle();
     return done(log, null);
   }
-  if (before.seq > 0) log.settle();
+  log.settle();
   const situation = (): Situation => ({ payload, state: log.state, command, facts, now: log.now });
   const cell = transitions[log.state.seq === 0 ? "new" : log.state.state][command.type];
   if (cell === undefined) return tooLate(log, command);
@@ -120,7 +121,7 @@ const instead: Readonly<Record<ActionState["state"], string>> = {
 
 function tooLate(log: Log, command: Command): Step {
   const { state } = log.state;
-  if (log.state.lateEvents < limits.lateEvents) {
+  if (log.state.seq > 0 && log.state.lateEvents < limits.lateEvents) {
     const decision = command.type === "vote" ? command.decision : null;
     const reason = "reason" in command ? command.reason : null;
     const data = { command: command.type, decision };

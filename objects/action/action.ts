@@ -4,40 +4,37 @@ import { nextDue } from "../../core/machine/deadlines.ts";
 import { engine } from "../../core/machine/emissions.ts";
 import { foldAll, unborn } from "../../core/machine/fold.ts";
 import { step, type Step } from "../../core/machine/step.ts";
-import { nextTry, rowsFor, sendLeaseMs, type OutboxRow } from "../../core/outbox.ts";
+import type { OutboxRow } from "../../core/outbox.ts";
 import { scopeRefusal } from "../../core/scope.ts";
 import { eventView, viewOf } from "../../core/view.ts";
-import type { ActionView, Callback } from "../../schemas/action.ts";
+import type { ActionView, Callback, State } from "../../schemas/action.ts";
 import type { Directory } from "../../schemas/directory.ts";
 import type { Event } from "../../schemas/event.ts";
-import type { ActionChanged, DeadLetter } from "../../schemas/message.ts";
 import type { Contract } from "../../schemas/policy.ts";
 import type { Payload, StoredAction, Subscriber } from "../../schemas/stored.ts";
 import type { Known, LeaseAnswer, NewAction, Place, Reply, Told } from "./messages.ts";
-import { changeOf, deliveryOf, send } from "./outgoing.ts";
+import { boardDueAfter, Outbox, type Ack, type Failure } from "./outbox.ts";
+import { changeOf, send } from "./outgoing.ts";
 import * as rows from "./rows.ts";
+import { Store, type Loaded } from "./store.ts";
 import { Waiters } from "./waiters.ts";
-
-type Loaded = { readonly payload: Payload; readonly stored: StoredAction };
-
-/** How long the Board may miss a step that neither opens nor ends an action before it is told again. */
-const boardPatienceMs = 10 * 60_000;
 
 /**
  * One high-risk action, for its whole life. A thin shell around `core/machine`: load, step, commit, tell.
  *
- * Every command is one `transactionSync` that holds state, events, outbox rows and the alarm. Nothing is awaited
- * between reading state and committing, so commands are applied one at a time and a throw leaves nothing behind;
- * the runtime's output gate holds back the answer until the write is durable.
+ * Every command is one transaction. Nothing is awaited between reading state and committing, so commands are applied
+ * one at a time and a throw leaves nothing behind; the runtime's output gate holds back the answer until the write
+ * is durable.
  */
 export class Action extends DurableObject<Env> {
-  readonly #sql: SqlStorage;
+  readonly #store: Store;
+  readonly #outbox: Outbox;
   readonly #waiters: Waiters;
-  #loaded: Loaded | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#sql = ctx.storage.sql;
+    this.#store = new Store(ctx.storage);
+    this.#outbox = new Outbox(this.#store, (change) => send(env, ctx, change));
     this.#waiters = new Waiters(ctx);
   }
 
@@ -47,7 +44,7 @@ export class Action extends DurableObject<Env> {
     const { requester } = request.payload;
     const command: Command = { type: "create", actor: { kind: "agent", id: requester.id } };
     const mark = { actor: requester.id, key: key ?? "", fingerprint };
-    const there = this.#load();
+    const there = this.#store.load();
     if (there !== null) return this.#replay(there, mark, origin) ?? refusedIdempotency(placeOf(there));
     const payload: Payload = { ...request.payload, createdAt: Date.now() };
     const facts = {
@@ -67,7 +64,7 @@ export class Action extends DurableObject<Env> {
 
   /** The first answer to a request that was taken in before, whatever policy says of it now; null where there was none. */
   recall(agent: string, key: string, fingerprint: string, origin: string): Reply | null {
-    const there = this.#load();
+    const there = this.#store.load();
     return there === null ? null : this.#replay(there, { actor: agent, key, fingerprint }, origin);
   }
 
@@ -76,12 +73,12 @@ export class Action extends DurableObject<Env> {
    * when the action has long moved on.
    */
   tell({ command, known, key, fingerprint, origin }: Told): Reply {
-    const there = this.#load();
+    const there = this.#store.load();
     if (there === null) return { kind: "absent" };
     const mark = key === null ? null : { actor: command.actor.id, key, fingerprint };
     const replay = mark === null ? null : this.#replay(there, mark, origin);
     if (replay !== null) return replay;
-    const contract = contractNow(there.payload, known);
+    const contract = judgedNow.has(command.type) ? contractNow(there.payload, known) : there.payload.contract;
     if (contract === undefined) return { kind: "needsContract", type: there.payload.type };
     const outOfScope = command.type === "claim" ? scopeFault(there.payload, known, command.actor.id) : null;
     const facts: Facts = { contract, directory: known.directory, operator: known.operator, outOfScope };
@@ -91,33 +88,37 @@ export class Action extends DurableObject<Env> {
 
   /** The action as JSON text; null where there is none. Shows what time has already made true, and writes nothing. */
   view(origin?: string): string | null {
-    const there = this.#load();
+    const there = this.#store.load();
     return there === null ? null : JSON.stringify(this.#viewNow(there, origin ?? there.stored.origin));
   }
 
-  /** Like `view`, once `seq` has grown past `afterSeq` or `waitMs` are over. */
-  async wait(afterSeq: number, waitMs: number, origin: string): Promise<string | null> {
-    const there = this.#load();
+  /**
+   * Like `view`, once `seq` has grown past `afterSeq` or `waitMs` are over. Without a seq it waits only while somebody
+   * else is to move: whoever comes after the decision has it at once (peer failure P8).
+   */
+  async wait(afterSeq: number | null, waitMs: number, origin: string): Promise<string | null> {
+    const there = this.#store.load();
     if (there === null) return null;
-    if (there.stored.state.seq <= afterSeq) await this.#waiters.next(waitMs);
+    const { seq, state } = there.stored.state;
+    if (afterSeq === null ? moving.has(state) : seq <= afterSeq) await this.#waiters.next(waitMs);
     return this.view(origin);
   }
 
   /** The log after a seq, oldest first, as a JSON array; null where there is no action. */
   events(afterSeq: number): string | null {
-    const there = this.#load();
+    const there = this.#store.load();
     if (there === null) return null;
     return JSON.stringify(
-      rows.readEvents(this.#sql, afterSeq).map((event) => eventView(there.payload, event)),
+      rows.readEvents(this.#store.sql, afterSeq).map((event) => eventView(there.payload, event)),
     );
   }
 
   /** The stream: a WebSocket that hibernates, so that a waiter costs nothing. The Worker has authenticated the caller. */
   override fetch(request: Request): Response {
-    const there = this.#load();
+    const there = this.#store.load();
     if (there === null) return new Response(null, { status: 404 });
     const { searchParams, origin } = new URL(request.url);
-    const missed = rows.readEvents(this.#sql, Number(searchParams.get("afterSeq") ?? 0));
+    const missed = rows.readEvents(this.#store.sql, Number(searchParams.get("afterSeq") ?? 0));
     return this.#waiters.open(this.#messages(there, missed), origin);
   }
 
@@ -129,82 +130,41 @@ export class Action extends DurableObject<Env> {
     // The runtime drops the socket; whoever held it comes back and asks for what came after its last seq.
   }
 
-  /** What the Board and the recipients have; a row or a seq acknowledged twice changes nothing. */
-  acknowledge(acks: { seq: number; sink: string }[]): void {
-    const there = this.#load();
-    if (there === null) return;
-    this.#write(() => {
-      let { stored } = there;
-      for (const { seq, sink } of acks) {
-        if (sink === "board") stored = boardHas(stored, seq);
-        else rows.closeOutbox(this.#sql, seq, sink);
-      }
-      // The alarm stays: one that comes early finds nothing to do, and moving it is a write more for every ack.
-      return stored === there.stored ? null : { ...there, stored };
-    });
+  /** What the Board and the recipients have. */
+  acknowledge(acks: Ack[]): void {
+    this.#outbox.acknowledge(acks, Date.now());
   }
 
-  /** A delivery did not arrive: its next try is set here, because this row and not the queue is the record. */
-  deliveryFailed(failure: {
-    seq: number;
-    sink: string;
-    error: string;
-    permanent: boolean;
-    retryAfterMs: number | null;
-  }): void {
-    const there = this.#load();
-    const row = there === null ? null : rows.openOutbox(this.#sql, failure.seq, failure.sink);
-    if (there === null || row === null) return;
+  /** A delivery did not arrive; it is tried again, or kept as a dead letter. */
+  deliveryFailed(failure: Failure): void {
     const now = Date.now();
-    const due = failure.permanent ? null : nextTry(row.tries, now, Math.random(), failure.retryAfterMs);
-    this.#write(() => {
-      if (due !== null) {
-        rows.leaseOutbox(this.#sql, { ...row, tries: row.tries + 1, due });
-        return this.#armed(there);
-      }
-      rows.buryOutbox(this.#sql, row.seq, row.sink, row.tries, failure.error);
-      const stored = { ...there.stored, deadLetters: there.stored.deadLetters + 1, boardDue: now };
-      return this.#armed({ ...there, stored });
-    });
-    if (due === null) this.ctx.waitUntil(this.#flush());
+    if (this.#outbox.failed(failure, now, Math.random())) this.ctx.waitUntil(this.#outbox.flush(now));
   }
 
   /** Sends a dead letter again from the start. @returns false where there is no such dead letter. */
-  redeliver({ seq, sink }: { seq: number; sink: string }): boolean {
-    const there = this.#load();
-    if (there === null) return false;
+  redeliver(letter: Ack): boolean {
     const now = Date.now();
-    let revived = false;
-    this.#write(() => {
-      revived = rows.reviveOutbox(this.#sql, seq, sink, now);
-      if (!revived) return null;
-      const stored = {
-        ...there.stored,
-        deadLetters: Math.max(0, there.stored.deadLetters - 1),
-        boardDue: now,
-      };
-      return this.#armed({ ...there, stored });
-    });
-    if (revived) this.ctx.waitUntil(this.#flush());
+    const revived = this.#outbox.revive(letter, now);
+    if (revived) this.ctx.waitUntil(this.#outbox.flush(now));
     return revived;
   }
 
   /** Does what is overdue. The sweep calls it for an action whose alarm has not run. */
   async poke(): Promise<void> {
     this.#tick();
-    await this.#flush();
+    await this.#outbox.flush(Date.now());
   }
 
   /** What the Board is to hold of this action, an `ActionChanged` as JSON text; null where there is none. */
   refresh(): string | null {
-    const there = this.#load();
+    const there = this.#store.load();
     return there === null
       ? null
-      : JSON.stringify(changeOf(there.payload, there.stored, this.#deadLetters(there), [], false));
+      : JSON.stringify(changeOf(there.payload, there.stored, this.#store.deadLetters(there), [], false));
   }
 
   callback(): Callback | null {
-    return this.#load()?.payload.callback ?? null;
+    return this.#store.load()?.payload.callback ?? null;
   }
 
   /**
@@ -214,34 +174,11 @@ export class Action extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     try {
       this.#tick();
-      await this.#flush();
+      await this.#outbox.flush(Date.now());
     } catch (error) {
       console.error("alarm", this.ctx.id.name, error);
     } finally {
-      const there = this.#load();
-      if (there !== null) this.#write(() => changed(there, this.#armed(there)));
-    }
-  }
-
-  #load(): Loaded | null {
-    if (this.#loaded !== null) return this.#loaded;
-    if (!rows.exists(this.#sql)) return null;
-    this.#loaded = { payload: rows.readPayload(this.#sql), stored: rows.readStored(this.#sql) };
-    return this.#loaded;
-  }
-
-  /** The one place that writes. What `work` returns becomes the state row, null leaves it; a throw undoes everything. */
-  #write(work: () => Loaded | null): Loaded | null {
-    try {
-      return this.ctx.storage.transactionSync(() => {
-        const after = work();
-        if (after !== null) rows.writeStored(this.#sql, after.stored);
-        if (after !== null) this.#loaded = after;
-        return after;
-      });
-    } catch (error) {
-      this.#loaded = null;
-      throw error;
+      this.#store.write(() => this.#store.load());
     }
   }
 
@@ -250,99 +187,39 @@ export class Action extends DurableObject<Env> {
     const { payload, stored } = there;
     const taken = step(payload, stored.state, command, facts, now);
     if (taken.events.length > 0) this.#append(there, taken, mark, now);
-    const after = this.#loaded ?? there;
+    const after = this.#store.load() ?? there;
     if (taken.refusal !== null) return { kind: "refused", refusal: taken.refusal, place: placeOf(after) };
     return this.#done(after, taken.answerSeq ?? after.stored.state.seq, origin, true);
   }
 
   #append(there: Loaded, taken: Step, mark: rows.Mark | null, now: number): void {
     const { payload, stored } = there;
-    const { state, events } = taken;
-    const isNew = stored.state.seq === 0;
-    // The Board must learn of every action, and of its end; the steps between may reach it a little late.
-    const wantsAck = isNew || nextDue(payload, state) === null;
-    const inserted: OutboxRow[] = [];
-    const after = this.#write(() => {
-      if (isNew) rows.createAction(this.#sql, payload);
-      const last = taken.refusal === null ? events.at(-1) : undefined;
-      for (const event of events) {
-        rows.insertEvent(this.#sql, event, event === last ? mark : null);
-        inserted.push(...rowsFor(event, stored.subscribers, payload.callback !== null, now + sendLeaseMs));
-      }
-      for (const row of inserted) rows.insertOutbox(this.#sql, row);
-      const boardDue = Math.min(
-        stored.boardDue ?? Infinity,
-        now + (wantsAck ? sendLeaseMs : boardPatienceMs),
-      );
-      return this.#armed({ payload, stored: { ...stored, state, boardDue } });
+    const { state, events, refusal } = taken;
+    const { sql } = this.#store;
+    // The Board must know of every action and of its end; the steps between may reach it a little late.
+    const confirm = stored.state.seq === 0 || nextDue(payload, state) === null;
+    let entered: OutboxRow[] = [];
+    const after = this.#store.write(() => {
+      if (stored.state.seq === 0) rows.createAction(sql, payload);
+      // The key belongs to the command that was carried out: a refused one may come again and be judged anew.
+      const last = refusal === null ? events.at(-1) : undefined;
+      for (const event of events) rows.insertEvent(sql, event, event === last ? mark : null);
+      const next = { payload, stored: { ...stored, state } };
+      entered = this.#outbox.enter(next, events, now);
+      return { payload, stored: { ...next.stored, boardDue: boardDueAfter(stored, confirm, now) } };
     });
     if (after === null) return;
     this.#waiters.announce(this.#messages(after, events));
-    const deliveries = inserted.map((row) => deliveryOf(payload, after.stored, row));
-    this.ctx.waitUntil(
-      this.#hand(changeOf(payload, after.stored, this.#deadLetters(after), deliveries, wantsAck)),
-    );
-  }
-
-  #deadLetters({ stored }: Loaded): DeadLetter[] {
-    return stored.deadLetters === 0 ? [] : rows.readDeadLetters(this.#sql);
+    this.ctx.waitUntil(this.#outbox.first(after, entered, confirm));
   }
 
   /** Deadlines that have passed become events. */
   #tick(): void {
-    const there = this.#load();
+    const there = this.#store.load();
     if (there === null) return;
     const facts = { contract: null, directory: nobody, operator: false, outOfScope: null };
     const taken = step(there.payload, there.stored.state, { type: "tick", actor: engine }, facts, Date.now());
     if (taken.events.length > 0) this.#append(there, taken, null, Date.now());
-  }
-
-  /** Sends what is due: rows whose send was not acknowledged in time, and what the Board has not confirmed. */
-  async #flush(): Promise<void> {
-    const there = this.#load();
-    if (there === null) return;
-    const now = Date.now();
-    const due = rows.dueOutbox(this.#sql, now);
-    const { boardDue } = there.stored;
-    const tellBoard = boardDue !== null && boardDue <= now;
-    if (due.length === 0 && !tellBoard) return;
-    const after = this.#write(() => {
-      for (const row of due) {
-        rows.leaseOutbox(this.#sql, { ...row, tries: Math.max(1, row.tries), due: now + sendLeaseMs });
-      }
-      return this.#armed({
-        ...there,
-        stored: { ...there.stored, ...(tellBoard && { boardDue: now + 2 * sendLeaseMs }) },
-      });
-    });
-    if (after === null) return;
-    const { payload, stored } = after;
-    const deliveries = due.map((row) => deliveryOf(payload, stored, row));
-    await this.#hand(changeOf(payload, stored, this.#deadLetters(after), deliveries, tellBoard));
-  }
-
-  /** A send that fails is not lost: its rows come due again. */
-  async #hand(change: ActionChanged): Promise<void> {
-    try {
-      await send(this.env, this.ctx, change);
-    } catch (error) {
-      console.error("send", this.ctx.id.name, error);
-    }
-  }
-
-  /** Sets the alarm to the next thing that is due, unless it is set for then or earlier: an early one re-arms itself. */
-  #armed(after: Loaded): Loaded {
-    const { payload, stored } = after;
-    const candidates = [nextDue(payload, stored.state)?.at, stored.boardDue, rows.nextOutboxDue(this.#sql)];
-    const wanted = Math.min(...candidates.map((at) => at ?? Infinity));
-    const { alarmAt } = stored;
-    const now = Date.now();
-    // One whose time has passed has gone off, or is about to: it cannot be counted on again.
-    const isSet = alarmAt !== null && alarmAt > now && alarmAt <= wanted;
-    if (wanted === Infinity || isSet) return after;
-    const at = Math.max(wanted, now + 1);
-    void this.ctx.storage.setAlarm(at);
-    return { payload, stored: { ...stored, alarmAt: at } };
   }
 
   #viewNow({ payload, stored }: Loaded, origin: string): ActionView {
@@ -353,7 +230,7 @@ export class Action extends DurableObject<Env> {
 
   /** The first answer to a command that has come before under the same key. */
   #replay(there: Loaded, mark: rows.Mark, origin: string): Reply | null {
-    const before = rows.findMark(this.#sql, mark.actor, mark.key);
+    const before = rows.findMark(this.#store.sql, mark.actor, mark.key);
     if (before === null) return null;
     if (before.fingerprint !== mark.fingerprint) return refusedIdempotency(placeOf(there));
     return this.#done(there, before.seq, origin, false);
@@ -364,7 +241,7 @@ export class Action extends DurableObject<Env> {
       const lease = leaseAnswer(payload, stored.state.lease);
       return { kind: "done", body: JSON.stringify(viewOf(payload, stored.state, origin)), seq, lease, fresh };
     }
-    const log = rows.readEvents(this.#sql, 0);
+    const log = rows.readEvents(this.#store.sql, 0);
     const then = foldAll(
       payload,
       log.filter((event) => event.seq <= seq),
@@ -386,8 +263,11 @@ export class Action extends DurableObject<Env> {
   }
 }
 
-/** The state row is written only where it differs. */
-const changed = (before: Loaded, after: Loaded): Loaded | null => (before === after ? null : after);
+/** States in which somebody is about to do something; in all others a waiter has its answer. */
+const moving: ReadonlySet<State> = new Set<State>(["pending", "executing", "rolling_back"]);
+
+/** Commands that are judged by the policy in force, beside the contract that the action has kept. */
+const judgedNow: ReadonlySet<Command["type"]> = new Set<Command["type"]>(["vote", "claim"]);
 
 const nobody: Directory = { version: 0, people: {}, agents: {}, groups: {}, delegations: [] };
 
@@ -403,12 +283,6 @@ function newborn(payload: Payload, subscribers: readonly Subscriber[], origin: s
     boardDue: null,
     deadLetters: 0,
   };
-}
-
-function boardHas(stored: StoredAction, seq: number): StoredAction {
-  if (seq <= stored.boardSeq && stored.boardDue === null) return stored;
-  const boardSeq = Math.max(stored.boardSeq, seq);
-  return { ...stored, boardSeq, boardDue: boardSeq >= stored.state.seq ? null : stored.boardDue };
 }
 
 const placeOf = ({ stored }: Loaded): Place => ({

@@ -36,9 +36,7 @@ async function getAction(call: Call<unknown>): Promise<Answer> {
   const stub = actionOf(call.env, call.principal.workspace, id);
   const { origin } = call.url;
   if (waitSeconds === 0) return found(await stub.view(origin));
-  // Without a seq it waits for the next event from now on.
-  const afterSeq = query.afterSeq ?? Number.MAX_SAFE_INTEGER;
-  const text = await stub.wait(afterSeq, waitSeconds * 1_000, origin);
+  const text = await stub.wait(query.afterSeq ?? null, waitSeconds * 1_000, origin);
   return found(text, preferred === null ? {} : { "preference-applied": `wait=${waitSeconds}` });
 }
 
@@ -105,7 +103,7 @@ export const actionRoutes: readonly Route[] = [
     tag: "actions",
     query: {
       wait: "Seconds to hold the answer until `seq` grows, at most 60; `Prefer: wait=` does the same",
-      afterSeq: "Answer at once when `seq` is larger than this; without it the next event is waited for",
+      afterSeq: "Answer at once when `seq` is larger than this; without it, when the action waits for nobody",
     },
     answer: { status: 200, schema: ActionView },
     handle: getAction,

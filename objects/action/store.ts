@@ -1,0 +1,70 @@
+import { nextDue } from "../../core/machine/deadlines.ts";
+import type { DeadLetter } from "../../schemas/message.ts";
+import type { Payload, StoredAction } from "../../schemas/stored.ts";
+import * as rows from "./rows.ts";
+
+/** One action as it is kept in memory while its object is awake. */
+export type Loaded = { readonly payload: Payload; readonly stored: StoredAction };
+
+/**
+ * The rows of one action and the copy of them in memory. Everything that is written goes through `write`, in one
+ * synchronous transaction, so that state, events, outbox rows and the alarm are one commit or none.
+ */
+export class Store {
+  readonly sql: SqlStorage;
+  readonly #storage: DurableObjectStorage;
+  #loaded: Loaded | null = null;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+    this.sql = storage.sql;
+  }
+
+  /** Null where there is no action. */
+  load(): Loaded | null {
+    if (this.#loaded !== null) return this.#loaded;
+    if (!rows.exists(this.sql)) return null;
+    this.#loaded = { payload: rows.readPayload(this.sql), stored: rows.readStored(this.sql) };
+    return this.#loaded;
+  }
+
+  /**
+   * What `work` returns becomes the state row, with the alarm set to what is due next; null leaves both as they are.
+   * A throw undoes everything, and what was in memory is read again.
+   */
+  write(work: () => Loaded | null): Loaded | null {
+    try {
+      return this.#storage.transactionSync(() => {
+        const wanted = work();
+        if (wanted === null) return null;
+        const after = this.#armed(wanted);
+        if (after !== this.#loaded) rows.writeStored(this.sql, after.stored);
+        this.#loaded = after;
+        return after;
+      });
+    } catch (error) {
+      this.#loaded = null;
+      throw error;
+    }
+  }
+
+  /** Deliveries that used up their tries; none is looked for where none is counted. */
+  deadLetters({ stored }: Loaded): DeadLetter[] {
+    return stored.deadLetters === 0 ? [] : rows.readDeadLetters(this.sql);
+  }
+
+  /** Sets the alarm to the next thing that is due, unless it is set for then or earlier: an early one arms itself again. */
+  #armed(after: Loaded): Loaded {
+    const { payload, stored } = after;
+    const candidates = [nextDue(payload, stored.state)?.at, stored.boardDue, rows.nextOutboxDue(this.sql)];
+    const wanted = Math.min(...candidates.map((at) => at ?? Infinity));
+    const { alarmAt } = stored;
+    const now = Date.now();
+    // One whose time has passed has gone off, or is about to: it cannot be counted on again.
+    const isSet = alarmAt !== null && alarmAt > now && alarmAt <= wanted;
+    if (wanted === Infinity || isSet) return after;
+    const at = Math.max(wanted, now + 1);
+    void this.#storage.setAlarm(at);
+    return { payload, stored: { ...stored, alarmAt: at } };
+  }
+}
