@@ -3,7 +3,6 @@ import type { Event } from "../schemas/event.ts";
 import type { JsonObject } from "../schemas/json.ts";
 import type { ActionState, Outcome, Payload } from "../schemas/stored.ts";
 import { ownerExcluded } from "./eligibility.ts";
-import { nextDue } from "./machine/deadlines.ts";
 import { plainObject } from "./plain-json.ts";
 import { seatsOf } from "./quorum.ts";
 
@@ -120,10 +119,23 @@ export function summaryOf(payload: Payload, state: ActionState): ActionSummary {
     target: payload.target,
     seats: state.seats,
     groups: groupsOf(payload),
-    deadline: optionalInstant(nextDue(payload, state)?.at ?? null),
+    deadline: optionalInstant(endsAt(state)),
     createdAt: instant(payload.createdAt),
     updatedAt: instant(state.at),
   };
+}
+
+/** When the state it is in ends by itself; reminders are not an end. */
+function endsAt({ state, deadlines }: ActionState): number | null {
+  const { pending, approval, lease, execution, rollback } = deadlines;
+  const open: Partial<Record<ActionState["state"], (number | null)[]>> = {
+    pending: [pending],
+    approved: [approval],
+    executing: [lease, execution],
+    rolling_back: [lease, execution, rollback],
+  };
+  const ends = (open[state] ?? []).filter((at) => at !== null);
+  return ends.length === 0 ? null : Math.min(...ends);
 }
 
 function groupsOf({ contract }: Payload): string[] {

@@ -78,7 +78,7 @@ function changes(payload: Payload, state: ActionState, event: Event): Partial<Ac
     case "failed":
       return {
         ...ended(state, event),
-        deadlines: { ...noDeadlines, rollback: rollbackEnds(payload, event.at) },
+        deadlines: { ...noDeadlines, rollback: rollbackEnds(payload, endedAt(state, event)) },
       };
     case "rollback_started":
       return {
@@ -178,6 +178,12 @@ function settled(state: ActionState, event: ReportEvent): Partial<ActionState> {
 
 function ended(state: ActionState, event: EventOf<"executed"> | EventOf<"failed">): Partial<ActionState> {
   return { ...settled(state, event), outcome: outcomeOf(event), resolved: event.data.late };
+}
+
+/** A run that nobody reported ended at its deadline, however late that was noticed: a late alarm prolongs no window. */
+function endedAt({ deadlines }: ActionState, { at, data }: EventOf<"executed"> | EventOf<"failed">): number {
+  if (data.reported) return at;
+  return Math.min(at, deadlines.lease ?? at, deadlines.execution ?? at);
 }
 
 function rollbackEnded(

@@ -96,16 +96,15 @@ const predicates = {
   sameDigest: ({ payload, command }) => "digest" in command && command.digest === payload.digest,
   reasonForDenial: on("vote", (_, command) => command.decision !== "deny" || command.reason !== null),
   denied: (situation) => countWithVote(situation).denied,
-  quorum: (situation) => countWithVote(situation).approved,
-  stoppedByPolicy: (situation) => {
-    const { payload, facts } = situation;
-    if (facts.contract === null || facts.contract.mode === "disabled") return true;
-    const outcomes = versionsOf(situation).map((contract) => decide(contract).outcome);
-    if (outcomes.includes("deny")) return true;
-    return payload.decision.outcome === "allow" && !outcomes.every((outcome) => outcome === "allow");
-  },
-  quorumLost: (situation) =>
-    situation.state.via !== "policy" && !count(situation, situation.state.votes).approved,
+  // Votes that fell short may suffice once the directory or the policy has changed. Only an approval closes them then.
+  quorum: on(
+    "vote",
+    (situation, command) => command.decision === "approve" && countWithVote(situation).approved,
+  ),
+  stoppedByPolicy,
+  unstopped: (situation) => !stoppedByPolicy(situation),
+  quorumLost,
+  quorumKept: (situation) => !quorumLost(situation),
   requesterOrOwner: isRequesterOrOwner,
   sameRequester: ({ payload, command }) => command.actor.id === payload.requester.id,
   mayRevoke: ({ payload, state, command, facts }) =>

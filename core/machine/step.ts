@@ -42,7 +42,10 @@ class Log {
     this.state = fold(this.#payload, this.state, event);
   }
 
-  /** Everything whose time has come, in its order: deadlines are true whether or not an alarm ran. Before its first event an action has none. */
+  /**
+   * Everything whose time has come, in its order: deadlines are true whether or not an alarm ran. An action has
+   * none before its first event.
+   */
   settle(): void {
     if (this.state.seq === 0) return;
     for (let due = nextDue(this.#payload, this.state); due !== null && due.at <= this.#now;) {
@@ -65,11 +68,8 @@ export function step(
   now: number,
 ): Step {
   const log = new Log(payload, before, now);
-  if (command.type === "tick") {
-    log.settle();
-    return done(log, null);
-  }
   log.settle();
+  if (command.type === "tick") return done(log, null);
   const situation = (): Situation => ({ payload, state: log.state, command, facts, now: log.now });
   const cell = transitions[log.state.seq === 0 ? "new" : log.state.state][command.type];
   if (cell === undefined) return tooLate(log, command);

@@ -107,9 +107,18 @@ export const transitions: Readonly<Record<Place, Readonly<Partial<Record<Command
     },
   },
   executing: {
-    // Only after a lost lease of an idempotent contract; `unleased` names the refusal for everybody else.
+    // Only after a lost lease of an idempotent contract; `unleased` names the refusal for everybody else. What would
+    // have cancelled the first claim refuses this one: it has begun to run, so it can no longer be cancelled.
     claim: {
-      needs: ["unleased", "executorInScope", "sameDigest", "preconditionsGiven", "undrifted"],
+      needs: [
+        "unleased",
+        "executorInScope",
+        "sameDigest",
+        "preconditionsGiven",
+        "undrifted",
+        "unstopped",
+        "quorumKept",
+      ],
       edges: [{ to: "executing", emit: ["claimed"] }],
     },
     heartbeat: { needs: ["currentLease"], edges: [{ to: "executing", emit: ["heartbeat"] }] },
