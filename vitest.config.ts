@@ -21,7 +21,9 @@ export default defineConfig({
         plugins: [
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },
-            miniflare: { bindings: { HOLDPOINT_SETUP_TOKEN: "a-setup-token-for-tests-only", HOLDPOINT_LOCAL: "true" } },
+            miniflare: {
+              bindings: { HOLDPOINT_SETUP_TOKEN: "a-setup-token-for-tests-only", HOLDPOINT_LOCAL: "true" },
+            },
           }),
         ],
         test: {

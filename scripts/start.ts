@@ -1,0 +1,109 @@
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command, InvalidArgumentError } from "commander";
+import ora from "ora";
+import { type Engine, startEngine } from "./start/engine.ts";
+import { greeting } from "./start/greeting.ts";
+import { demandFree } from "./start/port.ts";
+import { setUp } from "./start/setup.ts";
+import { Shutdown } from "./start/shutdown.ts";
+import { StartError, State } from "./start/state.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const defaultPort = 8787;
+const defaultState = ".holdpoint";
+const sweepMs = 60_000;
+
+type Options = { port: number; reset: boolean; state: string; json: boolean };
+
+const options = new Command("npm start --")
+  .description("Runs Holdpoint on this machine: the Worker in workerd on 127.0.0.1, its data on disk.")
+  .option("--port <number>", "port to listen on; 0 takes any free one", parsePort, defaultPort)
+  .option("--state <folder>", "where data, keys and the lock are kept", defaultState)
+  .option("--reset", "forget everything kept there and start afresh", false)
+  .option("--json", "print one line of JSON (url, workspace, keys) when ready, and nothing else", false)
+  .addHelpText(
+    "after",
+    `
+Keys for the starter people and agents are written to dev.json in the state folder, which \`npx holdpoint\` reads.
+Examples:
+  npm start
+  npm start -- --port 9000 --state /tmp/holdpoint
+  npm start -- --reset`,
+  )
+  .parse()
+  .opts<Options>();
+
+await main(options).catch((error: unknown) => {
+  console.error(error instanceof StartError ? error.message : error);
+  process.exit(1);
+});
+
+async function main({ port, reset, state: folder, json }: Options): Promise<void> {
+  const progress = ora({ stream: process.stderr, isSilent: json });
+  const state = new State(folder);
+  process.on("exit", () => state.release());
+  const shutdown = new Shutdown();
+  await state.endStrays();
+  await demandFree(port);
+  if (reset) state.reset();
+
+  progress.start("Starting the engine");
+  const engine = await startEngine({
+    config: join(root, "wrangler.toml"),
+    port,
+    storage: state.storage,
+    setupToken: state.setupToken(),
+    onStarted: (pid) => {
+      state.workerdStarted(pid);
+      tellLauncher({ started: pid });
+    },
+    onEnded: (pid) => {
+      state.workerdEnded(pid);
+      tellLauncher({ ended: pid });
+      void shutdown.failed(
+        "workerd has ended unexpectedly. Start again: whatever was acknowledged is on disk.",
+      );
+    },
+  });
+  shutdown.before(engine.stop);
+  state.serving(engine.url);
+  progress.text = "Loading the starter policy and directory";
+  const file = await setUp(state, engine.url, join(root, "scripts", "starter"));
+  progress.stop();
+  const isDefault = state.folder === join(root, defaultState);
+  console.log(json ? JSON.stringify(file) : greeting(file, { devFile: shown(state.devFilePath), isDefault }));
+  keepSweeping(engine);
+}
+
+/** Where a launcher is listening. One that has just been killed is found out elsewhere, so a failure here is nobody's news. */
+function tellLauncher(message: { started: number } | { ended: number }): void {
+  process.send?.(message, undefined, undefined, () => undefined);
+}
+
+/** Cron never fires locally, so this process is the cron. Says so once when a sweep fails, and again when that changes. */
+function keepSweeping(engine: Engine): void {
+  let lastComplaint = "";
+  setInterval(() => {
+    engine.sweep().then(
+      () => (lastComplaint = ""),
+      (error: unknown) => {
+        const complaint = error instanceof Error ? error.message : String(error);
+        if (complaint !== lastComplaint) console.error(`The sweep for overdue actions failed: ${complaint}`);
+        lastComplaint = complaint;
+      },
+    );
+  }, sweepMs);
+}
+
+/** A path as a person would write it from here. */
+function shown(path: string): string {
+  const short = relative(".", path);
+  return short.startsWith("..") ? path : short;
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw new InvalidArgumentError("A port is a whole number from 0 to 65535.");
+}
