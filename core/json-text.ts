@@ -18,7 +18,7 @@ const pointerSegment = (key: string): string => key.replaceAll("~", "~0").replac
 
 /**
  * JSON text → value, refused where a later step could not treat it safely (semantics §11, threats T18, T19):
- * over-deep, too many keys, over-long strings, poisonous keys, misleading code points. Names every fault by
+ * over-deep, too many keys, over-long strings, inexact numbers, poisonous keys, misleading code points. Names every fault by
  * JSON Pointer. The walk keeps its own stack, because text of a million brackets parses.
  */
 export function parseJsonText(text: string): Result<Json, Fault> {
@@ -33,6 +33,10 @@ export function parseJsonText(text: string): Result<Json, Fault> {
   if (errors.length === 0) return ok(value);
   return refuse({ code: "invalid_body", detail: "Mend the named fields and send it again.", errors });
 }
+
+/** A larger whole number was rounded when it was read, so what is agreed to would not be what was sent; 1e999 became Infinity. */
+const isExact = (value: number): boolean =>
+  Number.isSafeInteger(value) || (!Number.isInteger(value) && Number.isFinite(value));
 
 type Visit = { value: Json; pointer: string; depth: number };
 const maxFaults = 50;
@@ -51,6 +55,9 @@ function faultsIn(root: Json): ProblemField[] {
       if (unreadable.test(value)) {
         fault(pointer, "holds a control or bidirectional character; send plain text");
       }
+    }
+    if (typeof value === "number" && !isExact(value)) {
+      fault(pointer, "is a number past what JSON carries exactly (2^53 - 1); send it as text");
     }
     if (typeof value !== "object" || value === null) continue;
     if (depth > limits.jsonDepth) {

@@ -10,7 +10,7 @@ export const sha256Hex = (text: string): string => createHash("sha256").update(t
 
 /** The bearer token of a request, or null. */
 export function bearerOf(request: Request): string | null {
-  const match = /^Bearer ([\x21-\x7e]{1,512})$/u.exec(request.headers.get("authorization") ?? "");
+  const match = /^Bearer ([\x21-\x7e]{1,512})$/iu.exec(request.headers.get("authorization") ?? "");
   return match?.[1] ?? null;
 }
 

@@ -37,19 +37,29 @@ export interface DeliveryDeps {
 /** What came of one message of a batch: null, or why it has to be handed in again. */
 export type Settled<Message> = { readonly message: Message; readonly error: unknown };
 
+/** The deliveries of one action under way, and what comes of them; never rejects. */
+export type Sending = {
+  readonly deliveries: readonly Delivery[];
+  readonly settled: Promise<Settled<Delivery>[]>;
+};
+
 /**
- * Sends every delivery and tells its action. All are sent at once and an action is told when its own have come back, in
- * one call, so a slow recipient keeps up nobody else. A delivery that did not arrive is the action's to schedule again;
- * only one whose action could not be told comes back with an error: it may go out twice under the same `webhook-id`,
- * and that is what the id is for.
+ * Starts every delivery at once. An action is told when its own have come back, in one call, so a slow recipient keeps up
+ * nobody else. A delivery that did not arrive is the action's to schedule again; only one whose action could not be told
+ * comes back with an error: it may go out twice under the same `webhook-id`, and that is what the id is for.
  */
+export function startDeliveries(deliveries: readonly Delivery[], deps: DeliveryDeps): Sending[] {
+  const byAction = Map.groupBy(deliveries, ({ workspace, action }) => `${workspace}/${action}`);
+  return [...byAction.values()].map((group) => ({ deliveries: group, settled: deliverGroup(group, deps) }));
+}
+
+/** The same, to the end: one result a delivery. */
 export async function deliverAll(
   deliveries: readonly Delivery[],
   deps: DeliveryDeps,
 ): Promise<Settled<Delivery>[]> {
-  const byAction = Map.groupBy(deliveries, ({ workspace, action }) => `${workspace}/${action}`);
-  const settled = await Promise.all([...byAction.values()].map((group) => deliverGroup(group, deps)));
-  return settled.flat();
+  const sendings = startDeliveries(deliveries, deps);
+  return (await Promise.all(sendings.map(({ settled }) => settled))).flat();
 }
 
 async function deliverGroup(group: readonly Delivery[], deps: DeliveryDeps): Promise<Settled<Delivery>[]> {

@@ -12,7 +12,7 @@ const handle = serve(routes);
 
 export default {
   fetch: (request, env, context) => handle(request, env, context),
-  queue: (batch, env) => consumeBatch(batch, env),
+  queue: (batch, env, context) => consumeBatch(batch, env, context),
   scheduled: async (controller, env) => {
     await sweep(env, controller.scheduledTime);
   },

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { ActionChanged, Delivery } from "../schemas/message.ts";
-import { deliverAll, type DeliveryDeps, type Settled } from "./delivery.ts";
+import { deliverAll, startDeliveries, type DeliveryDeps, type Sending, type Settled } from "./delivery.ts";
 import { batchesOf, takeEvents, type EventDeps } from "./events.ts";
 import { isLocal } from "./local.ts";
 import { forgetRecipients, recipientOf } from "./recipients.ts";
@@ -74,11 +74,20 @@ const isChange = (message: Known): message is ActionChanged => "deliveries" in m
 const isDelivery = (message: Known): message is Delivery => !isChange(message);
 
 /**
+ * How long a batch waits for its recipients. A queue hands out the next batch only after this one, locally for certain,
+ * so one recipient that takes its fifteen seconds would hold up all others.
+ */
+const patienceMs = 500;
+
+/** Keeps work alive after the batch has been answered. */
+export type Background = { waitUntil: (work: Promise<unknown>) => void };
+
+/**
  * A batch from any of our queues. What a message is shows in its shape, so queues can be named as a deployment likes.
  * Every message is acknowledged or retried by itself and nothing is thrown, which would retry the whole batch. One that
  * is none of ours can only get worse: it is put down and acknowledged.
  */
-export async function consumeBatch(batch: MessageBatch, env: Env): Promise<void> {
+export async function consumeBatch(batch: MessageBatch, env: Env, background: Background): Promise<void> {
   const parsed = batch.messages.map((message) => ({ message, known: v.safeParse(Known, message.body) }));
   const sources = new Map<Known, Message>();
   for (const { message, known } of parsed) {
@@ -95,7 +104,7 @@ export async function consumeBatch(batch: MessageBatch, env: Env): Promise<void>
   const dead = batch.queue.endsWith(deadSuffix);
   const [events, sent] = await Promise.all([
     changes.length === 0 ? [] : consumeEvents(changes, env),
-    dead ? giveBack(deliveries, env) : consumeDeliveries(deliveries, env),
+    dead ? giveBack(deliveries, env) : sendPatiently(deliveries, env, background),
   ]);
   const settled = [...events, ...sent];
   report(settled);
@@ -105,6 +114,26 @@ export async function consumeBatch(batch: MessageBatch, env: Env): Promise<void>
     if (error === null || dead) source?.ack();
     else source?.retry({ delaySeconds: Math.min(2 ** source.attempts, maxRetrySeconds) });
   }
+}
+
+/**
+ * Sends, and lets go of a message whose recipient has not answered within `patienceMs`: the sending goes on in the
+ * background, and should it be cut short, the row in the action's outbox comes due again.
+ */
+async function sendPatiently(
+  deliveries: readonly Delivery[],
+  env: Env,
+  background: Background,
+): Promise<Settled<Delivery>[]> {
+  if (deliveries.length === 0) return [];
+  const over = new Promise<null>((resolve) => setTimeout(() => resolve(null), patienceMs));
+  const settle = async (sending: Sending): Promise<Settled<Delivery>[]> => {
+    const settled = await Promise.race([sending.settled, over]);
+    if (settled !== null) return settled;
+    background.waitUntil(sending.settled.then(report));
+    return sending.deliveries.map((message) => ({ message, error: null }));
+  };
+  return (await Promise.all(startDeliveries(deliveries, deliveryDeps(env)).map(settle))).flat();
 }
 
 /** Deliveries whose consumer kept failing: the action is told and schedules them by its own count of tries. */

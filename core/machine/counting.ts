@@ -81,7 +81,9 @@ function voterNow(situation: Situation, contract: Contract, vote: Ballot): Voter
   if (verdict.eligible) return verdict.voter;
   const { person, decision, selectors, identity } = vote;
   if (decision !== "deny" || contract !== situation.payload.contract) return null;
-  return selectors === undefined || identity === undefined ? null : { person, identity, selectors };
+  if (selectors === undefined || identity === undefined) return null;
+  // Named by the version in force alone, and no longer by that: it fills nothing here.
+  return selectors.length === 0 ? null : { person, identity, selectors };
 }
 
 /** What is remembered of a voter: who they count as and which selectors of the pinned rule named them. */

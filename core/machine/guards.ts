@@ -203,6 +203,14 @@ export const refusals: Partial<Record<Guard, Saying>> = {
     code: "wrong_state",
     detail: "What you observe is not what was approved. Ask again with the preconditions of now.",
   },
+  unstopped: {
+    code: "wrong_state",
+    detail: "The policy in force no longer lets this run, so it is not handed out again.",
+  },
+  quorumKept: {
+    code: "wrong_state",
+    detail: "A voter who counted no longer does, so it is not handed out again.",
+  },
   unleased: {
     code: "leased",
     detail: "It has been claimed, and an approval is good for one run. Watch it, or ask again.",

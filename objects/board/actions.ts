@@ -55,20 +55,28 @@ export function updateAction(sql: SqlStorage, change: ActionChanged, place: Plac
   );
 }
 
-/** Newest first, older than row `before` (0: from the newest), at most `limit`. */
+/** Rows strictly between two; the whole table when both are left out. */
+export type Window = { before?: number; after?: number };
+
+/** Newest first, inside the window, at most `limit`. */
 export function listActions(
   sql: SqlStorage,
   conditions: readonly Condition[],
-  before: number,
+  { before = Number.MAX_SAFE_INTEGER, after = 0 }: Window,
   limit: number,
 ): Listed[] {
-  const all = before === 0 ? conditions : [...conditions, { sql: "row < ?", bindings: [before] }];
-  const where = all.length === 0 ? "" : `WHERE ${all.map((condition) => condition.sql).join(" AND ")}`;
-  const bindings = all.flatMap((condition) => condition.bindings);
+  const terms = ["row < ?", "row > ?", ...conditions.map((condition) => condition.sql)];
+  const bindings = [before, after, ...conditions.flatMap((condition) => condition.bindings)];
+  const select = `SELECT row, summary FROM actions WHERE ${terms.join(" AND ")} ORDER BY row DESC LIMIT ?`;
   return sql
-    .exec(`SELECT row, summary FROM actions ${where} ORDER BY row DESC LIMIT ?`, ...bindings, limit)
+    .exec(select, ...bindings, limit)
     .toArray()
     .map((row) => v.parse(Listed, row));
+}
+
+/** The row that came last; 0 while there is none. */
+export function lastRow(sql: SqlStorage): number {
+  return sql.exec<{ row: number }>("SELECT coalesce(max(row), 0) AS row FROM actions").one().row;
 }
 
 /** Open actions whose deadline is at or before `now` (epoch ms), the longest overdue first. */

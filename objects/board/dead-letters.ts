@@ -14,13 +14,12 @@ type Listed = v.InferOutput<typeof Listed>;
 /** A dead letter and the action that keeps it. */
 export type Lost = DeadLetter & { action: string };
 
-/** Newest first, older than row `before` (0: from the newest). */
+/** Newest first, older than row `before`. */
 export function listDeadLetters(sql: SqlStorage, before: number, limit: number): Listed[] {
-  const older = before === 0 ? Number.MAX_SAFE_INTEGER : before;
   return sql
     .exec(
       "SELECT row, action, letter FROM dead_letters WHERE row < ? ORDER BY row DESC LIMIT ?",
-      older,
+      before,
       limit,
     )
     .toArray()

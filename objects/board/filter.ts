@@ -41,6 +41,10 @@ export function conditionsOf(filter: ListFilter): Condition[] {
   return conditions;
 }
 
+/** Whether every row has to be looked at to find those that fit: no index serves the filter. */
+export const needsScan = (conditions: readonly Condition[]): boolean =>
+  conditions.length > 0 && !conditions.includes(open);
+
 /**
  * Pending, with a seat that names the person or one of their groups, and not asked for by their own agent or on
  * their behalf. A filter and no authority: being listed and being eligible are different things (semantics §4).

@@ -68,7 +68,12 @@ function keyBytes(secret: string): Uint8Array<ArrayBuffer> {
  */
 export async function sendWebhook(message: WebhookMessage, now: number, fetch: Fetch): Promise<Sent> {
   const timestamp = Math.floor(now / 1_000);
-  const signature = await signatureOf(message.secrets, { id: message.id, timestamp, body: message.body });
+  let signature: string;
+  try {
+    signature = await signatureOf(message.secrets, { id: message.id, timestamp, body: message.body });
+  } catch {
+    return { ...failure("not sent: its signing secret cannot be read"), permanent: true };
+  }
   let response: Response;
   try {
     response = await fetch(message.url, {

@@ -6,8 +6,14 @@ import type { ProblemField } from "../../schemas/problem.ts";
 import { ProblemError } from "./problem.ts";
 
 /**
+ * Bytes past the limit that are still taken off the wire, and thrown away: cut off in the middle of sending, a client sees
+ * a broken connection and not the answer that says why (RFC 9112 §9.6). Past these it is cut off.
+ */
+const graceBytes = 1024 * 1024;
+
+/**
  * The body as text, at most `limits.bodyBytes` bytes. Counts while streaming, because a Content-Length may be
- * absent or lie; stops reading at the first byte too many.
+ * absent or lie; keeps nothing from the first byte too many.
  * @throws ProblemError `too_large`, or `malformed_json` where the bytes are not UTF-8.
  */
 export async function readText(request: Request): Promise<string> {
@@ -20,7 +26,7 @@ export async function readText(request: Request): Promise<string> {
     if (done) break;
     size += value.byteLength;
     if (size > limits.bodyBytes) {
-      await reader.cancel();
+      await discard(reader);
       throw new ProblemError("too_large", {
         detail: `A body holds at most ${limits.bodyBytes} bytes; send less.`,
       });
@@ -38,6 +44,16 @@ export async function readText(request: Request): Promise<string> {
   } catch {
     throw new ProblemError("malformed_json", { detail: "The body is not UTF-8 text." });
   }
+}
+
+/** Reads on to the end, or for `graceBytes`. */
+async function discard(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  for (let size = 0; size < graceBytes;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    size += value.byteLength;
+  }
+  await reader.cancel();
 }
 
 /** JSON text → value within the limits. An empty body is an empty object, so that a POST without fields needs none. */
@@ -79,7 +95,8 @@ export function fieldsOf(issues: readonly v.BaseIssue<unknown>[], at = ""): Prob
 
 function messageOf(issue: v.BaseIssue<unknown>): string {
   if (issue.type === "strict_object") {
-    return issue.expected === "never" ? "is not a field of this body; leave it out" : "is missing";
+    if (issue.expected === "never") return "is not a field of this body; leave it out";
+    return issue.received === "undefined" ? "is missing" : "is not a JSON object";
   }
   return issue.message;
 }

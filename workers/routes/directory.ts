@@ -16,6 +16,7 @@ import {
   Removed,
 } from "../../schemas/operate.ts";
 import { parseWith } from "../http/body.ts";
+import { notFound } from "../http/problem.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
 import { once, type Repeatable } from "../idempotency.ts";
 import { forget } from "../known.ts";
@@ -36,11 +37,20 @@ async function change(
   return made;
 }
 
-/** `alice` and `person:alice` name the same person. */
-const withPrefix = (prefix: string, id: string | undefined): string => {
-  const text = decodeURIComponent(id ?? "");
+/** `alice` and `person:alice` name the same person. @throws ProblemError 404 for an address that is not UTF-8 once decoded. */
+function withPrefix(prefix: string, id: string | undefined): string {
+  const text = decoded(id ?? "");
+  if (text === null) throw notFound();
   return text.startsWith(prefix) ? text : `${prefix}${text}`;
-};
+}
+
+function decoded(part: string): string | null {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return null;
+  }
+}
 
 const list =
   (of: (call: Call<unknown>) => Record<string, unknown>) =>

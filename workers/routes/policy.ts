@@ -10,6 +10,7 @@ import {
   DocumentBody,
   PolicyAnswer,
   PolicyVersions,
+  PolicyVersionView,
   PublishAnswer,
   PublishBody,
 } from "../../schemas/operate.ts";
@@ -151,7 +152,7 @@ export const policyRoutes: readonly Route[] = [
     scope: "policy:write",
     tag,
     body: ActivateBody,
-    answer: { status: 200, schema: PublishAnswer },
+    answer: { status: 200, schema: PolicyVersionView },
     handle: activatePolicy,
   }),
 ];
