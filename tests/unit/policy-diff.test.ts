@@ -1,0 +1,100 @@
+import { describe, test } from "vitest";
+import { decide } from "../../core/policy/decide.ts";
+import { diffPolicies } from "../../core/policy/diff.ts";
+import { validatePolicy } from "../../core/policy/validate.ts";
+import type { Policy } from "../../schemas/policy.ts";
+import { starterPolicy, type Spoilable } from "../support/starter.ts";
+
+function policy(change: (document: Spoilable) => unknown = () => null): Policy {
+  const document = starterPolicy();
+  change(document);
+  const result = validatePolicy(document, null);
+  if (!result.ok) throw new Error(JSON.stringify(result.error));
+  return result.value;
+}
+const nothing = { added: [], removed: [], changed: [], roles: { added: [], removed: [], changed: [] } };
+
+describe("what publishing would change", () => {
+  test("nothing between equal policies, in whatever order their contracts are", ({ expect }) => {
+    expect(
+      diffPolicies(
+        policy(),
+        policy((d) => (d.contracts = d.contracts.toReversed())),
+      ),
+    ).toEqual(nothing);
+  });
+
+  test("contracts and role classes that come and go", ({ expect }) => {
+    const without = policy((d) => {
+      d.contracts.splice(1, 1);
+      delete d.roles["code-analysis"];
+    });
+    expect(diffPolicies(without, policy())).toEqual({
+      ...nothing,
+      added: ["db.migrate"],
+      roles: { ...nothing.roles, added: ["code-analysis"] },
+    });
+    expect(diffPolicies(policy(), without)).toEqual({
+      ...nothing,
+      removed: ["db.migrate"],
+      roles: { ...nothing.roles, removed: ["code-analysis"] },
+    });
+  });
+
+  test("each value that differs, by pointer, and a list as a whole", ({ expect }) => {
+    const changed = policy((d) => {
+      d.contracts[0].clocks.pendingTtl = "2h";
+      d.contracts[0].rollback = null;
+      d.contracts[0].args.properties["a/b"] = { type: "string" };
+      d.contracts[1].rule.all.pop();
+      d.roles["code-analysis"].targets = ["repo-*"];
+    });
+    const { changed: contracts, roles } = diffPolicies(policy(), changed);
+    expect(contracts).toEqual([
+      {
+        type: "host.shell",
+        fields: [
+          { pointer: "/args/properties/a~1b", from: null, to: { type: "string" } },
+          { pointer: "/clocks/pendingTtl", from: "1h", to: "2h" },
+          { pointer: "/rollback", from: { window: "30m", auto: "failed" }, to: null },
+        ],
+      },
+      {
+        type: "db.migrate",
+        fields: [
+          {
+            pointer: "/rule/all",
+            from: [
+              { seat: "dba", n: 1, from: ["group:dba"] },
+              { seat: "oncall", n: 1, from: ["group:oncall"] },
+            ],
+            to: [{ seat: "dba", n: 1, from: ["group:dba"] }],
+          },
+        ],
+      },
+    ]);
+    expect(roles.changed).toEqual([
+      { name: "code-analysis", fields: [{ pointer: "/targets", from: ["*"], to: ["repo-*"] }] },
+    ]);
+  });
+});
+
+describe("what the policy itself decides", () => {
+  const contract = policy().contracts[0]!;
+  const cases: [Partial<typeof contract>, ReturnType<typeof decide>][] = [
+    [{}, { outcome: "gate", because: "rule host.shell" }],
+    [{ decide: [{ then: "gate" }] }, { outcome: "gate", because: "rule host.shell" }],
+    [{ decide: [{ then: "allow" }] }, { outcome: "allow", because: "policy host.shell" }],
+    [
+      { decide: [{ then: "deny", because: "use the runner" }] },
+      { outcome: "deny", because: "use the runner" },
+    ],
+    [
+      { mode: "disabled", decide: [{ then: "allow" }] },
+      { outcome: "deny", because: "host.shell is disabled" },
+    ],
+  ];
+  test.for(cases)("%j", ([change, decision], { expect }) => {
+    expect(decide({ ...contract, ...change })).toEqual(decision);
+  });
+});
