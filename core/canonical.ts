@@ -11,7 +11,7 @@ export function canonicalJson(value: Json): string {
     return JSON.stringify(value);
   }
   if (typeof value === "number" && !Number.isFinite(value))
-    throw new TypeError("NaN and infinities have no canonical form");
+    {throw new TypeError("NaN and infinities have no canonical form");}
   if (value === null || typeof value !== "object") return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
   const members = Object.keys(value)

@@ -21,7 +21,7 @@ const pointerSegment = (key: string): string => key.replaceAll("~", "~0").replac
  * over-deep, too many keys, over-long strings, inexact numbers, poisonous keys, misleading code points. Names every fault by
  * JSON Pointer. The walk keeps its own stack, because text of a million brackets parses.
  */
-export function parseJsonText(text: string): Result<Json, Fault> {
+export function parseJsonText(text: string, maxKeys: number = limits.jsonKeys): Result<Json, Fault> {
   let value: Json;
   try {
     value = JSON.parse(text);
@@ -29,7 +29,7 @@ export function parseJsonText(text: string): Result<Json, Fault> {
     const why = error instanceof Error ? error.message : "not JSON";
     return refuse({ code: "malformed_json", detail: `The body is not JSON: ${why}` });
   }
-  const errors = faultsIn(value);
+  const errors = faultsIn(value, maxKeys);
   if (errors.length === 0) return ok(value);
   return refuse({ code: "invalid_body", detail: "Mend the named fields and send it again.", errors });
 }
@@ -41,7 +41,7 @@ const isExact = (value: number): boolean =>
 type Visit = { value: Json; pointer: string; depth: number };
 const maxFaults = 50;
 
-function faultsIn(root: Json): ProblemField[] {
+function faultsIn(root: Json, maxKeys: number): ProblemField[] {
   const faults: ProblemField[] = [];
   const fault = (pointer: string, detail: string): void => void faults.push({ pointer, detail });
   const stack: Visit[] = [{ value: root, pointer: "", depth: 1 }];
@@ -69,8 +69,8 @@ function faultsIn(root: Json): ProblemField[] {
       const at = `${pointer}/${pointerSegment(key)}`;
       if (poisonous.has(key)) fault(at, "is a reserved name; use another key");
       if (unreadable.test(key)) fault(at, "is a key with a control or bidirectional character");
-      if (keys > limits.jsonKeys && !Array.isArray(value)) {
-        fault(at, `is past the ${limits.jsonKeys} keys a body may hold`);
+      if (keys > maxKeys && !Array.isArray(value)) {
+        fault(at, `is past the ${maxKeys} keys a body may hold`);
         break;
       }
       stack.push({ value: item, pointer: at, depth: depth + 1 });

@@ -7,6 +7,8 @@ export const limits = {
   argsBytes: 64 * 1024,
   jsonDepth: 32,
   jsonKeys: 1_000,
+  /** For a policy document (some 50 keys a contract) and a batch: each of its items is held to less by its own schema. */
+  bulkKeys: 65_536,
   stringLength: 64 * 1024,
   reasonLength: 4_000,
   nameLength: 128,

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
+import type { Reserved } from "../objects/registry/idempotency.ts";
 import { bearerOf, sha256Hex } from "./auth.ts";
 import { ProblemError } from "./http/problem.ts";
 import type { Call } from "./http/route.ts";
@@ -16,7 +17,7 @@ const Stored = v.pipe(v.string(), v.parseJson(), v.object({ status: v.number(), 
  *
  * The stored answer is sealed with a key that only the caller's own bearer token opens, because it may hold a secret that
  * is shown once; the store alone reveals nothing. A refusal is not kept: what was refused may be sent again.
- * Two calls at the same moment may both be carried out; a repeat comes after an answer was lost, not beside it.
+ * Of two calls at the same moment one is carried out, and the other waits for its answer.
  * @throws ProblemError `idempotency_conflict`
  */
 export async function once(call: Call<unknown>, make: () => Promise<Repeatable>): Promise<Repeatable> {
@@ -25,17 +26,35 @@ export async function once(call: Call<unknown>, make: () => Promise<Repeatable>)
   const token = bearerOf(call.request) ?? "";
   const scope = [principal.id, call.request.method, call.url.pathname, idempotencyKey];
   const key = sha256Hex(JSON.stringify(scope));
-  const earlier = await registryOf(env, principal.workspace).recall({ key, fingerprint, now });
+  const earlier = await reserved(call, { key, fingerprint });
   if (earlier.hit === "conflict") throw conflict("another body");
   if (earlier.hit === "same" && earlier.answer !== null) {
     const text = await unseal(earlier.answer, token, key);
     if (text === null) throw conflict("another API key");
     return v.parse(Stored, text);
   }
-  const answer = await make();
+  const answer = await make().catch(async (error: unknown) => {
+    await registryOf(env, principal.workspace).release(key);
+    throw error;
+  });
   const sealed = await seal(JSON.stringify(answer), token, key);
   await registryOf(env, principal.workspace).remember({ key, fingerprint, answer: sealed, now });
   return answer;
+}
+
+/** How often one looks whether a call under way has its answer. */
+const lookAgainMs = 100;
+
+/** What the Registry says of the key, once nobody else is at it: a call that was killed gives its place up after some seconds. */
+async function reserved(
+  { env, principal }: Call<unknown>,
+  asked: { key: string; fingerprint: string },
+): Promise<Reserved> {
+  for (;;) {
+    const found = await registryOf(env, principal.workspace).reserve({ ...asked, now: Date.now() });
+    if (found.hit !== "busy") return found;
+    await new Promise((resolve) => setTimeout(resolve, lookAgainMs));
+  }
 }
 
 function conflict(what: string): ProblemError {

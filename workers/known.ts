@@ -18,6 +18,12 @@ const snapshots = new Map<string, Snapshot>();
 
 export type Identified = { record: KeyRecord; snapshot: Snapshot };
 
+/**
+ * Grows with every `forget`: what was asked before a write must not be kept after it. Per isolate, not per workspace,
+ * because writes are rare and all it costs is one more question.
+ */
+let generation = 0;
+
 /** The key's record and the workspace's snapshot, or null for a key that is unknown, expired or revoked. */
 export async function identify(
   env: Env,
@@ -25,25 +31,26 @@ export async function identify(
   now: number,
 ): Promise<Identified | null> {
   const cached = keys.get(key.hash);
-  const snapshot = snapshots.get(key.workspace);
-  if (cached !== undefined && snapshot !== undefined && now - cached.checkedAt < freshMs) {
+  const known = snapshots.get(key.workspace);
+  if (cached !== undefined && known !== undefined && now - cached.checkedAt < freshMs) {
     const { expiresAt } = cached.record;
-    return expiresAt !== null && now >= expiresAt ? null : { record: cached.record, snapshot };
+    return expiresAt !== null && now >= expiresAt ? null : { record: cached.record, snapshot: known };
   }
+  const asked = generation;
   const answer = await registryOf(env, key.workspace).resolve({
     keyId: key.id,
     keyHash: key.hash,
-    knownVersion: snapshot?.version ?? null,
+    knownVersion: known?.version ?? null,
     now,
   });
-  const current = take(key.workspace, answer.snapshot);
-  if (answer.key === null || current === undefined) {
+  const snapshot = keep(key.workspace, answer.snapshot, known, asked);
+  if (answer.key === null || snapshot === undefined) {
     keys.delete(key.hash);
     return null;
   }
   if (keys.size >= maxKeys) keys.clear();
-  keys.set(key.hash, { record: answer.key, checkedAt: now });
-  return { record: answer.key, snapshot: current };
+  if (asked === generation) keys.set(key.hash, { record: answer.key, checkedAt: now });
+  return { record: answer.key, snapshot };
 }
 
 /**
@@ -57,19 +64,32 @@ export async function readLive(
   now: number,
 ): Promise<Snapshot | null> {
   const known = snapshots.get(workspace);
+  const asked = generation;
   const answer = await registryOf(env, workspace).live({ keyId, knownVersion: known?.version ?? null, now });
-  const current = take(workspace, answer.snapshot);
-  return answer.key === null ? null : (current ?? null);
+  const snapshot = keep(workspace, answer.snapshot, known, asked);
+  return answer.key === null ? null : (snapshot ?? null);
 }
 
-/** Keeps a snapshot that came; without one, what was known still holds. */
-function take(workspace: string, text: string | null): Snapshot | undefined {
-  if (text !== null) snapshots.set(workspace, v.parse(Snapshot, JSON.parse(text)));
-  return snapshots.get(workspace);
+/**
+ * The snapshot that an answer stands for: the one it brought, or the one it was asked with. Kept unless something was
+ * written meanwhile or a newer one has come in beside it.
+ */
+function keep(
+  workspace: string,
+  text: string | null,
+  known: Snapshot | undefined,
+  asked: number,
+): Snapshot | undefined {
+  if (text === null) return known;
+  const snapshot = v.parse(Snapshot, JSON.parse(text));
+  const newest = snapshots.get(workspace)?.version ?? -1;
+  if (asked === generation && snapshot.version > newest) snapshots.set(workspace, snapshot);
+  return snapshot;
 }
 
 /** Drop what is known of a workspace, after a write to its Registry. */
 export function forget(workspace: string): void {
+  generation += 1;
   snapshots.delete(workspace);
   for (const [hash, { record }] of keys) {
     if (record.workspace === workspace) keys.delete(hash);

@@ -1,17 +1,54 @@
-import { toJsonSchema } from "@valibot/to-json-schema";
+import { toJsonSchema, toJsonSchemaDefs, type ConversionConfig } from "@valibot/to-json-schema";
 import type * as v from "valibot";
-import { Problem, problems } from "../schemas/problem.ts";
+import {
+  ActionRequest,
+  ActionSummary,
+  ActionView,
+  EventView,
+  OutcomeView,
+  Requester,
+  SeatView,
+  Target,
+  VoteView,
+} from "../schemas/action.ts";
+import { Json } from "../schemas/json.ts";
+import { KeyView } from "../schemas/operate.ts";
+import { Problem, ProblemField, problems } from "../schemas/problem.ts";
 import type { Route } from "./http/route.ts";
 
 type Described = Record<string, unknown>;
 
-/** A schema as OpenAPI 3.1 takes it: JSON Schema 2020-12. What is only checked in code stays in the description of the field. */
+/** What stands in many places, described once and referred to by name. */
+const components = {
+  ActionRequest,
+  ActionSummary,
+  ActionView,
+  EventView,
+  KeyView,
+  OutcomeView,
+  Problem,
+  ProblemField,
+  Requester,
+  SeatView,
+  Target,
+  VoteView,
+};
+
+/** OpenAPI 3.1 takes JSON Schema 2020-12. What is only checked in code stays in the description of the field. */
+const conversion = {
+  target: "draft-2020-12",
+  errorMode: "ignore",
+  typeMode: "input",
+  definitions: components,
+  overrideRef: ({ referenceId }) => `#/components/schemas/${referenceId}`,
+  // Its own schema refers to itself, which says nothing more than that anything goes.
+  overrideSchema: ({ valibotSchema }) =>
+    valibotSchema === Json ? { description: "Any JSON value" } : undefined,
+} as const satisfies ConversionConfig;
+
 function schemaOf(schema: v.GenericSchema): Described {
-  const { $schema: _, ...rest } = toJsonSchema(schema, {
-    target: "draft-2020-12",
-    errorMode: "ignore",
-    typeMode: "input",
-  });
+  // The definitions stand under `components` once, and not in every schema again.
+  const { $schema: _, $defs: _defs, ...rest } = toJsonSchema(schema, conversion);
   return { ...rest };
 }
 
@@ -34,7 +71,12 @@ function refusals(route: Route): Described {
 }
 
 function answerOf({ answer, summary }: Route): Described {
-  if (answer.status === 101) return { "101": { description: "The connection is a WebSocket now" } };
+  if (answer.status === 101) {
+    return {
+      "101": { description: "The connection is a WebSocket now" },
+      "426": { description: "The call was no WebSocket upgrade", content: problemContent },
+    };
+  }
   const content =
     answer.schema === undefined
       ? undefined
@@ -81,6 +123,25 @@ function operationOf(route: Route): Described {
   };
 }
 
+const tagTexts: Readonly<Record<string, string>> = {
+  actions: "Ask for an action, look at it, wait for it",
+  decisions: "Approve, deny, cancel, revoke",
+  execution: "Claim what was approved, run it under a lease, report, roll back",
+  policy: "Which actions there are, who must agree, and for how long",
+  directory: "People, agents, groups and who acts for whom",
+  keys: "API keys",
+  webhooks: "Endpoints that are told of every step, and the secrets they verify it with",
+  deliveries: "Notices that could not be delivered",
+  operations: "Repairs",
+  engine: "The engine itself",
+};
+
+function componentSchemas(): Described {
+  const named = Object.keys(components);
+  const all = Object.entries(toJsonSchemaDefs(components, conversion));
+  return Object.fromEntries(all.filter(([name]) => named.includes(name)));
+}
+
 /** The API as OpenAPI 3.1, generated from the route table, so that it cannot say anything else than the code does. */
 export function openApi(routes: readonly Route[], origin: string): Described {
   const paths: Record<string, Described> = {};
@@ -99,10 +160,10 @@ export function openApi(routes: readonly Route[], origin: string): Described {
     },
     servers: [{ url: origin }],
     security: [{ key: [] }],
-    tags: tags.map((name) => ({ name })),
+    tags: tags.map((name) => ({ name, description: tagTexts[name] ?? name })),
     paths,
     components: {
-      schemas: { Problem: schemaOf(Problem) },
+      schemas: componentSchemas(),
       securitySchemes: { key: { type: "http", scheme: "bearer", bearerFormat: "hp_…" } },
     },
   };

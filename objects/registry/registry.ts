@@ -223,12 +223,17 @@ export class Registry extends DurableObject<Env> {
     return { endpoint, secrets: this.signingSecrets({ secretId: endpoint.secretId, now }) };
   }
 
-  recall(input: { key: string; fingerprint: string; now: number }): idempotency.Recalled {
-    return this.#read((sql) => idempotency.recall(sql, input), { hit: "none", answer: null });
+  /** Takes an Idempotency-Key for a call that is about to be carried out, or says what is known under it. */
+  reserve(input: { key: string; fingerprint: string; now: number }): idempotency.Reserved {
+    return this.#write((sql) => idempotency.reserve(sql, input));
   }
 
   remember(input: { key: string; fingerprint: string; answer: string; now: number }): void {
     this.#write((sql) => idempotency.remember(sql, input));
+  }
+
+  release(key: string): void {
+    this.#write((sql) => idempotency.release(sql, key));
   }
 
   /** Who changed what and when, newest first. */

@@ -57,9 +57,9 @@ async function discard(reader: ReadableStreamDefaultReader<Uint8Array>): Promise
 }
 
 /** JSON text → value within the limits. An empty body is an empty object, so that a POST without fields needs none. */
-export function parseBody(text: string): Json {
+export function parseBody(text: string, maxKeys?: number): Json {
   if (text === "") return {};
-  const parsed = parseJsonText(text);
+  const parsed = parseJsonText(text, maxKeys);
   if (parsed.ok) return parsed.value;
   const { code, ...parts } = parsed.error;
   throw new ProblemError(code, parts);

@@ -37,6 +37,8 @@ export type Route = {
   readonly tag: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: v.GenericSchema;
+  /** How many keys its body may hold, where that is more than `limits.jsonKeys`. */
+  readonly maxKeys?: number;
   readonly answer: {
     readonly status: number;
     readonly schema?: v.GenericSchema;

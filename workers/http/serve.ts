@@ -57,7 +57,13 @@ async function answerCall(
   const waitUntil = (work: Promise<unknown>): void => context.waitUntil(work);
   if (route.scope === null) {
     const text = route.body === undefined ? "" : await readText(request);
-    const open = { ...base, ...anonymous, waitUntil, body: parseBody(text), fingerprint: sha256Hex(text) };
+    const open = {
+      ...base,
+      ...anonymous,
+      waitUntil,
+      body: parseBody(text, route.maxKeys),
+      fingerprint: sha256Hex(text),
+    };
     return toResponse(await route.handle({ ...open, idempotencyKey: idempotencyKeyOf(request) }), route);
   }
   const { principal, snapshot } = await authenticate(request, env, now);
@@ -72,7 +78,7 @@ async function answerCall(
     principal,
     snapshot,
     waitUntil,
-    body: route.body === undefined ? {} : parseBody(text),
+    body: route.body === undefined ? {} : parseBody(text, route.maxKeys),
     fingerprint: sha256Hex(text),
     idempotencyKey: idempotencyKeyOf(request),
   };

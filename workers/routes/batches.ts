@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { ActionRequest, ActionView, BatchCreateBody, BatchVoteBody } from "../../schemas/action.ts";
+import { limits } from "../../schemas/limits.ts";
 import { Problem } from "../../schemas/problem.ts";
 import { sha256Hex } from "../auth.ts";
 import { parseWith } from "../http/body.ts";
@@ -69,6 +70,7 @@ export const batchRoutes: readonly Route[] = [
     scope: "actions:request",
     tag: "actions",
     body: BatchCreateBody,
+    maxKeys: limits.bulkKeys,
     answer,
     handle: createBatch,
   }),
@@ -79,6 +81,7 @@ export const batchRoutes: readonly Route[] = [
     scope: "votes:write",
     tag: "decisions",
     body: BatchVoteBody,
+    maxKeys: limits.bulkKeys,
     answer,
     handle: voteBatch,
   }),

@@ -14,6 +14,7 @@ import {
   PublishAnswer,
   PublishBody,
 } from "../../schemas/operate.ts";
+import { limits } from "../../schemas/limits.ts";
 import type { Policy } from "../../schemas/policy.ts";
 import { sha256Hex } from "../auth.ts";
 import { notFound, ProblemError } from "../http/problem.ts";
@@ -122,6 +123,7 @@ export const policyRoutes: readonly Route[] = [
     scope: "policy:write",
     tag,
     body: PublishBody,
+    maxKeys: limits.bulkKeys,
     answer: { status: 200, schema: PublishAnswer },
     handle: publishPolicy,
   }),
@@ -132,6 +134,7 @@ export const policyRoutes: readonly Route[] = [
     scope: "policy:read",
     tag,
     body: DocumentBody,
+    maxKeys: limits.bulkKeys,
     answer: { status: 200, schema: CheckAnswer },
     handle: checkPolicy,
   }),
@@ -142,6 +145,7 @@ export const policyRoutes: readonly Route[] = [
     scope: "policy:read",
     tag,
     body: DocumentBody,
+    maxKeys: limits.bulkKeys,
     answer: { status: 200, schema: DiffAnswer },
     handle: diffPolicy,
   }),

@@ -10,15 +10,17 @@ export function findAnswer(sql: SqlStorage, key: string): StoredAnswer | null {
   return rowOf(sql, Stored, "SELECT fingerprint, answer, ends_at FROM answers WHERE key = ?", key);
 }
 
-/** Where the key has an answer already, that one stays. */
-export function insertAnswer(
+export function writeAnswer(
   sql: SqlStorage,
   key: string,
   { fingerprint, answer, ends_at }: StoredAnswer,
 ): void {
-  const statement =
-    "INSERT INTO answers (key, fingerprint, answer, ends_at) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING";
+  const statement = "INSERT OR REPLACE INTO answers (key, fingerprint, answer, ends_at) VALUES (?, ?, ?, ?)";
   sql.exec(statement, key, fingerprint, answer, ends_at);
+}
+
+export function deleteAnswer(sql: SqlStorage, key: string): void {
+  sql.exec("DELETE FROM answers WHERE key = ?", key);
 }
 
 export function deleteEndedAnswers(sql: SqlStorage, now: number): void {
