@@ -40,7 +40,9 @@ await main(options).catch((error: unknown) => {
 });
 
 async function main({ port, reset, state: folder, json }: Options): Promise<void> {
-  const progress = ora({ stream: process.stderr, isSilent: json });
+  // On a terminal that says it has no columns, ora would wrap its line for ever.
+  const isEnabled = process.stderr.isTTY && process.stderr.columns > 0;
+  const progress = ora({ stream: process.stderr, isSilent: json, isEnabled, discardStdin: false });
   const state = new State(folder);
   process.on("exit", () => state.release());
   const shutdown = new Shutdown();
