@@ -169,16 +169,19 @@ export class Action extends DurableObject<Env> {
 
   /**
    * Never throws: an alarm that keeps throwing is given up after a few tries, and this action would sit for ever.
-   * It arms itself again whatever happened.
+   * It arms itself again whatever happened; where it failed not at once, or it would do nothing but fail.
    */
   override async alarm(): Promise<void> {
+    let patienceMs = 0;
     try {
+      this.#store.alarmWentOff(Date.now());
       this.#tick();
       await this.#outbox.flush(Date.now());
     } catch (error) {
       console.error("alarm", this.ctx.id.name, error);
+      patienceMs = failedAlarmMs;
     } finally {
-      this.#store.write(() => this.#store.load());
+      this.#store.write(() => this.#store.load(), patienceMs);
     }
   }
 
@@ -268,6 +271,9 @@ const moving: ReadonlySet<State> = new Set<State>(["pending", "executing", "roll
 
 /** Commands that are judged by the policy in force, beside the contract that the action has kept. */
 const judgedNow: ReadonlySet<Command["type"]> = new Set<Command["type"]>(["vote", "claim"]);
+
+/** When an alarm that failed goes off again. The sweep comes by once a minute anyway. */
+const failedAlarmMs = 30_000;
 
 const nobody: Directory = { version: 0, people: {}, agents: {}, groups: {}, delegations: [] };
 

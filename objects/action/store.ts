@@ -31,13 +31,14 @@ export class Store {
   /**
    * What `work` returns becomes the state row, with the alarm set to what is due next; null leaves both as they are.
    * A throw undoes everything, and what was in memory is read again.
+   * @param patienceMs the alarm is to go off no sooner than this from now, whatever is due.
    */
-  write(work: () => Loaded | null): Loaded | null {
+  write(work: () => Loaded | null, patienceMs = 0): Loaded | null {
     try {
       return this.#storage.transactionSync(() => {
         const wanted = work();
         if (wanted === null) return null;
-        const after = this.#armed(wanted);
+        const after = this.#armed(wanted, patienceMs);
         if (after !== this.#loaded) rows.writeStored(this.sql, after.stored);
         this.#loaded = after;
         return after;
@@ -48,22 +49,32 @@ export class Store {
     }
   }
 
+  /**
+   * To be called when the alarm has gone off. One that did so early, by the clock of another machine, would otherwise be
+   * taken for one that is still to come, and nothing would ever go off again.
+   */
+  alarmWentOff(now: number): void {
+    const there = this.load();
+    if (there === null || there.stored.alarmAt === null || there.stored.alarmAt <= now) return;
+    this.write(() => ({ ...there, stored: { ...there.stored, alarmAt: null } }));
+  }
+
   /** Deliveries that used up their tries; none is looked for where none is counted. */
   deadLetters({ stored }: Loaded): DeadLetter[] {
     return stored.deadLetters === 0 ? [] : rows.readDeadLetters(this.sql);
   }
 
   /** Sets the alarm to the next thing that is due, unless it is set for then or earlier: an early one arms itself again. */
-  #armed(after: Loaded): Loaded {
+  #armed(after: Loaded, patienceMs: number): Loaded {
     const { payload, stored } = after;
     const candidates = [nextDue(payload, stored.state)?.at, stored.boardDue, rows.nextOutboxDue(this.sql)];
     const wanted = Math.min(...candidates.map((at) => at ?? Infinity));
     const { alarmAt } = stored;
     const now = Date.now();
     // One whose time has passed has gone off, or is about to: it cannot be counted on again.
-    const isSet = alarmAt !== null && alarmAt > now && alarmAt <= wanted;
+    const isSet = patienceMs === 0 && alarmAt !== null && alarmAt > now && alarmAt <= wanted;
     if (wanted === Infinity || isSet) return after;
-    const at = Math.max(wanted, now + 1);
+    const at = Math.max(wanted, now + Math.max(1, patienceMs));
     void this.#storage.setAlarm(at);
     return { payload, stored: { ...stored, alarmAt: at } };
   }

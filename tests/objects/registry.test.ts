@@ -82,20 +82,40 @@ describe("repeated POSTs", () => {
   test("get the first answer for a day, and another body is a conflict", async ({ expect }) => {
     const { registry } = fresh();
     const call = { key: "k", fingerprint: "f" };
-    expect(await registry.recall({ ...call, now })).toEqual({ hit: "none", answer: null });
+    expect(await registry.reserve({ ...call, now })).toEqual({ hit: "none", answer: null });
+    expect(await registry.reserve({ ...call, now })).toEqual({ hit: "busy", answer: null });
     await registry.remember({ ...call, answer: "first", now });
     await registry.remember({ ...call, answer: "second", now: now + 1 });
-    expect(await registry.recall({ ...call, now: now + day - 1 })).toEqual({ hit: "same", answer: "first" });
-    expect(await registry.recall({ ...call, fingerprint: "g", now })).toEqual({
+    expect(await registry.reserve({ ...call, now: now + day - 1 })).toEqual({ hit: "same", answer: "first" });
+    expect(await registry.reserve({ ...call, fingerprint: "g", now })).toEqual({
       hit: "conflict",
       answer: null,
     });
-    expect(await registry.recall({ ...call, now: now + day })).toEqual({ hit: "none", answer: null });
+    expect(await registry.reserve({ ...call, now: now + day })).toEqual({ hit: "none", answer: null });
     await registry.remember({ ...call, fingerprint: "g", answer: "later", now: now + day });
-    expect(await registry.recall({ ...call, fingerprint: "g", now: now + day })).toEqual({
+    expect(await registry.reserve({ ...call, fingerprint: "g", now: now + day })).toEqual({
       hit: "same",
       answer: "later",
     });
+  });
+});
+
+describe("a POST under way", () => {
+  test("has its key to itself until it is answered, refused or was killed", async ({ expect }) => {
+    const { registry } = fresh();
+    const call = { key: "k", fingerprint: "f" };
+    const hit = async (parts: { fingerprint?: string; now?: number } = {}): Promise<string> =>
+      (await registry.reserve({ ...call, now, ...parts })).hit;
+    expect(await hit()).toBe("none");
+    expect(await hit()).toBe("busy");
+    expect(await hit({ fingerprint: "g" })).toBe("conflict");
+    await registry.release("k");
+    expect(await hit({ fingerprint: "g" })).toBe("none");
+    expect(await hit({ now: now + 9_999 })).toBe("conflict");
+    expect(await hit({ now: now + 10_000 })).toBe("none");
+    await registry.remember({ ...call, answer: "first", now });
+    await registry.release("k");
+    expect(await hit()).toBe("same");
   });
 });
 

@@ -11,9 +11,8 @@ export interface Stream {
   /** Comes back once `done` holds. @throws Error when it does not within `timeoutMs`, or the socket ends before. */
   until(done: (stream: Stream) => boolean, timeoutMs?: number): Promise<void>;
   send(text: string): void;
-  /** Closes and comes back with the close the engine answered. */
-  close(code?: number, reason?: string): Promise<{ code: number; reason: string; afterMs: number }>;
-  readonly ended: Promise<{ code: number; reason: string }>;
+  /** Closes, and comes back once it is closed. */
+  close(): Promise<void>;
 }
 
 /** @throws Error where the engine does not upgrade. */
@@ -24,7 +23,7 @@ export async function openStream(url: URL, headers: Record<string, string>): Pro
   const texts: string[] = [];
   const messages: StreamMessage[] = [];
   const waiting = new Set<() => void>();
-  const { promise: ended, resolve: end } = Promise.withResolvers<{ code: number; reason: string }>();
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   let over = false;
   // Listening begins before it opens, because the first messages come with the handshake.
   socket.addEventListener("message", ({ data }) => {
@@ -33,9 +32,9 @@ export async function openStream(url: URL, headers: Record<string, string>): Pro
     if (text.startsWith("{")) messages.push(JSON.parse(text) as StreamMessage);
     for (const look of waiting) look();
   });
-  socket.addEventListener("close", ({ code, reason }) => {
+  socket.addEventListener("close", () => {
     over = true;
-    end({ code, reason });
+    end();
     for (const look of waiting) look();
   });
   await new Promise<void>((resolve, reject) => {
@@ -46,7 +45,6 @@ export async function openStream(url: URL, headers: Record<string, string>): Pro
   const stream: Stream = {
     messages,
     texts,
-    ended,
     until: (done, timeoutMs = 15_000) =>
       new Promise((resolve, reject) => {
         const stop = (finish: () => void): void => {
@@ -65,10 +63,9 @@ export async function openStream(url: URL, headers: Record<string, string>): Pro
         look();
       }),
     send: (text) => socket.send(text),
-    close: async (code, reason) => {
-      const started = performance.now();
-      socket.close(code, reason);
-      return { ...(await ended), afterMs: performance.now() - started };
+    close: async () => {
+      socket.close(1000, "done");
+      await ended;
     },
   };
   return stream;

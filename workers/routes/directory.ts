@@ -103,10 +103,10 @@ const putDelegation = (call: Call<v.InferOutput<typeof DelegationBody>>): Promis
 const removeDelegation = (call: Call<v.InferOutput<typeof RemoveDelegationBody>>): Promise<Answer> =>
   once(call, async (): Promise<Repeatable> => {
     const { from, to } = call.body;
-    const removed = await change(call, (registry, { actor, now }) =>
-      registry.removeDelegation({ from, to }, actor, now),
+    await change(call, async (registry, { actor, now }) =>
+      refuseWith(await registry.removeDelegation({ from, to }, actor, now)),
     );
-    return { status: 200, body: { removed } };
+    return { status: 200, body: { removed: true } };
   });
 
 const read = { scope: "directory:read", tag: "directory" } as const;

@@ -1,8 +1,9 @@
-import type * as v from "valibot";
+import * as v from "valibot";
 import { diffPolicies } from "../../core/policy/diff.ts";
 import { validatePolicy } from "../../core/policy/validate.ts";
 import { policyVersion } from "../../core/policy/version.ts";
 import { plainObject } from "../../core/plain-json.ts";
+import { Json } from "../../schemas/json.ts";
 import {
   ActivateBody,
   CheckAnswer,
@@ -16,16 +17,19 @@ import {
 } from "../../schemas/operate.ts";
 import { limits } from "../../schemas/limits.ts";
 import type { Policy } from "../../schemas/policy.ts";
+import { PolicyVersion } from "../../schemas/snapshot.ts";
 import { sha256Hex } from "../auth.ts";
 import { notFound, ProblemError } from "../http/problem.ts";
 import { parseQuery } from "../http/query.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
 import { once } from "../idempotency.ts";
 import { forget } from "../known.ts";
-import { jsonText } from "../http/json-text.ts";
 import { refuseWith } from "../refuse.ts";
 import { registryOf } from "../stubs.ts";
 import { VersionQuery } from "../http/query.ts";
+
+/** One version as the Registry tells it, in JSON text. */
+const Stored = v.pipe(v.string(), v.parseJson(), v.object({ ...PolicyVersion.entries, document: Json }));
 
 const instant = (at: number): string => new Date(at).toISOString();
 
@@ -33,7 +37,8 @@ async function showPolicy(call: Call<unknown>): Promise<Answer> {
   const { version } = parseQuery(call.url, VersionQuery);
   const found = await registryOf(call.env, call.principal.workspace).policy(version ?? null);
   if (found === null) throw notFound();
-  return jsonText(found);
+  const { publishedAt, ...rest } = v.parse(Stored, found);
+  return { body: { ...rest, publishedAt: instant(publishedAt) } };
 }
 
 async function listVersions(call: Call<unknown>): Promise<Answer> {

@@ -1,0 +1,116 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { test } from "vitest";
+import { nextDue } from "../../core/machine/deadlines.ts";
+import { unborn } from "../../core/machine/fold.ts";
+import { transitions, type Cell } from "../../core/machine/transitions.ts";
+import { states, type Detail, type State } from "../../schemas/action.ts";
+import type { ActionState } from "../../schemas/stored.ts";
+import { clocks, contractOf, createdAt, payloadOf } from "../model/cast.ts";
+
+/**
+ * The diagram of docs/machine.md is made from the table and the deadlines, so it cannot drift from them. After a change
+ * to the machine, `UPDATE=1 npx vitest run tests/unit/machine-diagram.test.ts` writes it again; read the difference.
+ */
+const file = new URL("../../docs/machine.md", import.meta.url);
+const fence = /(?<=```mermaid\n)[\s\S]*?(?=```)/u;
+
+type Arrow = { readonly from: string; readonly to: string; readonly label: string };
+
+const withDetail = (name: string, detail: Detail | null | undefined): string =>
+  detail === null || detail === undefined ? name : `${name} (${detail})`;
+
+/** Guards choose between the edges of a cell; where there is only one, it needs no naming. */
+const labelOf = (command: string, { if: guards = [], detail }: Cell["edges"][number]): string =>
+  withDetail(guards.length === 0 ? command : `${command} [${guards.join(", ")}]`, detail);
+
+function commandArrows(): Arrow[] {
+  return Object.entries(transitions).flatMap(([place, row]) =>
+    Object.entries(row).flatMap(([command, { edges }]: [string, Cell]) =>
+      edges.map((edge) => ({
+        from: place === "new" ? "[*]" : place,
+        to: edge.to,
+        label: labelOf(command, edge),
+      })),
+    ),
+  );
+}
+
+const clockOf = {
+  pending: "pendingTtl",
+  approval: "approvalTtl",
+  lease: "leaseTtl",
+  execution: "executionMax",
+  rollback: "rollback window",
+} as const satisfies Record<keyof ActionState["deadlines"], string>;
+
+/** Each deadline tried alone in each state, for a contract that lets a lost lease be claimed again and for one that does not. */
+function deadlineArrows(): Arrow[] {
+  const contracts = [contractOf({}), contractOf({ idempotent: true, maxAttempts: 2 })];
+  const never = { pending: null, approval: null, lease: null, execution: null, rollback: null };
+  return states.flatMap((state) =>
+    (Object.keys(clockOf) as (keyof typeof clockOf)[]).flatMap((name) =>
+      contracts.flatMap((contract): Arrow[] => {
+        const payload = payloadOf(contract);
+        const there = {
+          ...unborn(payload),
+          state,
+          reminded: true,
+          escalations: 1,
+          deadlines: { ...never, [name]: createdAt + 1 },
+        };
+        const draft = nextDue(payload, there)?.draft;
+        if (draft === undefined) return [];
+        const label =
+          contract.idempotent && draft.type === "lease_lost"
+            ? `${clockOf[name]} [idempotent]`
+            : clockOf[name];
+        return [{ from: state, to: draft.state, label: withDetail(label, draft.detail) }];
+      }),
+    ),
+  );
+}
+
+/** Reminders change no state and are drawn on it. */
+function reminderArrows(): Arrow[] {
+  const payload = payloadOf(contractOf({ clocks }));
+  const pending: ActionState = { ...unborn(payload), state: "pending" };
+  const reminded = nextDue(payload, pending)?.draft;
+  const escalated = nextDue(payload, { ...pending, reminded: true })?.draft;
+  return [reminded, escalated].flatMap((draft) =>
+    draft === undefined ? [] : [{ from: "pending", to: draft.state, label: draft.type }],
+  );
+}
+
+function diagram(): string {
+  const between = new Map<string, Set<string>>();
+  for (const { from, to, label } of [...commandArrows(), ...deadlineArrows(), ...reminderArrows()]) {
+    const labels = between.get(`${from} --> ${to}`) ?? new Set();
+    between.set(`${from} --> ${to}`, labels.add(label));
+  }
+  const leaves = (state: State): boolean =>
+    [...between.keys()].some((arrow) => arrow.startsWith(`${state} --> `));
+  const lines = [...between].map(([arrow, labels]) => `  ${arrow}: ${[...labels].join(", ")}`);
+  const ends = states.filter((state) => !leaves(state)).map((state) => `  ${state} --> [*]`);
+  return ["stateDiagram-v2", ...lines, ...ends, ""].join("\n");
+}
+
+test("docs/machine.md holds the diagram of the machine as it is", ({ expect }) => {
+  const page = readFileSync(file, "utf8");
+  expect(page).toMatch(fence);
+  if (process.env["UPDATE"] === "1") {
+    writeFileSync(
+      file,
+      page.replace(fence, () => diagram()),
+    );
+  }
+  expect(readFileSync(file, "utf8").match(fence)?.[0]).toBe(diagram());
+});
+
+test("the diagram names every state, and nothing leaves an end", ({ expect }) => {
+  const lines = diagram()
+    .split("\n")
+    .map((line) => line.trim());
+  for (const state of states) expect(lines.some((line) => line.includes(` --> ${state}:`))).toBe(true);
+  const ends = states.filter((state) => lines.includes(`${state} --> [*]`));
+  expect(ends).toEqual(["denied", "cancelled", "expired", "rolled_back", "rollback_failed"]);
+});
