@@ -10,11 +10,13 @@ type Typed =
   | readonly Typed[]
   | { readonly [key: string]: Typed };
 
-/** A copy in which what is left out is left out, so that its type and its JSON text say the same. */
+/**
+ * A copy in which what is left out is left out, so that its type and its JSON text say the same. Every key becomes the
+ * copy's own: assigning `__proto__` would drop it, and with it leave the digest without it.
+ */
 export function plainObject(value: { readonly [key: string]: Typed }): JsonObject {
-  const copy: JsonObject = {};
-  for (const [key, item] of Object.entries(value)) if (item !== undefined) copy[key] = plain(item);
-  return copy;
+  const given = Object.entries(value).filter(([, item]) => item !== undefined);
+  return Object.fromEntries(given.map(([key, item]) => [key, plain(item)]));
 }
 
 function plain(value: Typed): Json {

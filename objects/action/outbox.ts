@@ -57,7 +57,7 @@ export class Outbox {
         if (sink === "board") stored = boardHas(there, seq, now);
         else rows.closeOutbox(this.#store.sql, seq, sink);
       }
-      return stored === there.stored ? null : { ...there, stored };
+      return stored === there.stored ? there : { ...there, stored };
     });
   }
 

@@ -73,9 +73,18 @@ export class Store {
     const now = Date.now();
     // One whose time has passed has gone off, or is about to: it cannot be counted on again.
     const isSet = patienceMs === 0 && alarmAt !== null && alarmAt > now && alarmAt <= wanted;
-    if (wanted === Infinity || isSet) return after;
+    if (wanted === Infinity) return this.#disarmed(after, now);
+    if (isSet) return after;
     const at = Math.max(wanted, now + Math.max(1, patienceMs));
     void this.#storage.setAlarm(at);
     return { payload, stored: { ...stored, alarmAt: at } };
+  }
+
+  /** Nothing will ever be due again: an alarm that is still to come would only wake the object, and be billed for it. */
+  #disarmed(after: Loaded, now: number): Loaded {
+    const { payload, stored } = after;
+    if (stored.alarmAt === null || stored.alarmAt <= now) return after;
+    void this.#storage.deleteAlarm();
+    return { payload, stored: { ...stored, alarmAt: null } };
   }
 }
