@@ -10,8 +10,9 @@ export function canonicalJson(value: Json): string {
     if (!value.isWellFormed()) throw new TypeError("a lone surrogate has no canonical form");
     return JSON.stringify(value);
   }
-  if (typeof value === "number" && !Number.isFinite(value))
-    {throw new TypeError("NaN and infinities have no canonical form");}
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    throw new TypeError("NaN and infinities have no canonical form");
+  }
   if (value === null || typeof value !== "object") return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
   const members = Object.keys(value)

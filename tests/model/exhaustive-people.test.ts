@@ -1,0 +1,18 @@
+import { afterAll, describe, test } from "vitest";
+import { step } from "../../core/machine/step.ts";
+import { rowsFor } from "../../core/outbox.ts";
+import { explore, type Found } from "./explore.ts";
+import { worlds } from "./worlds.ts";
+
+describe("every reachable state of the machine while the people change", () => {
+  const found: Record<string, Found> = {};
+
+  for (const world of worlds.people) {
+    test(`keeps I1 to I10 in the world "${world.name}"`, { timeout: 180_000 }, ({ expect }) => {
+      found[world.name] = explore(world, { step, rowsFor });
+      expect(found[world.name]?.states).toBeGreaterThan(1_000);
+    });
+  }
+
+  afterAll(() => console.table(found));
+});
