@@ -19,7 +19,9 @@ let known: Known;
 beforeAll(async () => {
   workspace = await openWorkspace("f-faults");
   const url = "https://hooks.example.com/in";
-  for (let made = 0; made < 2; made += 1) await workspace.call("service:operator", "POST", "/v1/webhooks", { url });
+  for (let made = 0; made < 2; made += 1) {
+    await workspace.call("service:operator", "POST", "/v1/webhooks", { url });
+  }
   const registry = env.REGISTRY.getByName(`${workspace.name}/registry`);
   const { policy, directory, endpoints } = await current({ registry, workspace: workspace.name });
   const roles = policy!.document.roles;
@@ -45,12 +47,23 @@ async function ready(state: State): Promise<Ready> {
   return { ...one, claim };
 }
 
-type Case = { readonly from: State; readonly command: (ready: Ready) => Command; readonly makes: readonly string[] };
+type Case = {
+  readonly from: State;
+  readonly command: (ready: Ready) => Command;
+  readonly makes: readonly string[];
+};
 const bob = { kind: "person", id: "person:bob" } as const;
 const demo = { kind: "agent", id: "agent:demo" } as const;
 const vote =
   (decision: "approve" | "deny" | "withdraw") =>
-  ({ action: { digest } }: Ready): Command => ({ type: "vote", actor: bob, decision, digest, reason: "so", via: "api" });
+  ({ action: { digest } }: Ready): Command => ({
+    type: "vote",
+    actor: bob,
+    decision,
+    digest,
+    reason: "so",
+    via: "api",
+  });
 const report =
   (outcome: "succeeded" | "failed", off = 0) =>
   ({ claim: { lease, fence } }: Ready): Command => {
@@ -62,13 +75,31 @@ const report =
 /** Every command that writes, from a state that takes it, with the events it makes. */
 const commands: Record<string, Case> = {
   "a vote": { from: "pending", command: vote("withdraw"), makes: ["voted"] },
-  "the vote that closes the quorum": { from: "pending", command: vote("approve"), makes: ["voted", "approved"] },
+  "the vote that closes the quorum": {
+    from: "pending",
+    command: vote("approve"),
+    makes: ["voted", "approved"],
+  },
   "a denial": { from: "pending", command: vote("deny"), makes: ["voted", "denied"] },
-  "a cancel": { from: "pending", command: () => ({ type: "cancel", actor: demo, reason: "no" }), makes: ["cancelled"] },
-  "a revoke": { from: "approved", command: () => ({ type: "revoke", actor: bob, reason: "no" }), makes: ["cancelled"] },
+  "a cancel": {
+    from: "pending",
+    command: () => ({ type: "cancel", actor: demo, reason: "no" }),
+    makes: ["cancelled"],
+  },
+  "a revoke": {
+    from: "approved",
+    command: () => ({ type: "revoke", actor: bob, reason: "no" }),
+    makes: ["cancelled"],
+  },
   "a claim": {
     from: "approved",
-    command: ({ action: { digest } }) => ({ type: "claim", actor: demo, digest, preconditions: null, leaseId: "lse_1" }),
+    command: ({ action: { digest } }) => ({
+      type: "claim",
+      actor: demo,
+      digest,
+      preconditions: null,
+      leaseId: "lse_1",
+    }),
     makes: ["claimed"],
   },
   "a heartbeat": {
@@ -77,7 +108,11 @@ const commands: Record<string, Case> = {
     makes: ["heartbeat"],
   },
   "a report of success": { from: "executing", command: report("succeeded"), makes: ["executed"] },
-  "a report of failure": { from: "executing", command: report("failed"), makes: ["failed", "rollback_started"] },
+  "a report of failure": {
+    from: "executing",
+    command: report("failed"),
+    makes: ["failed", "rollback_started"],
+  },
   "a stale report": { from: "executing", command: report("succeeded", 1), makes: ["fenced_report"] },
   "a rollback": {
     from: "executed",
@@ -88,7 +123,12 @@ const commands: Record<string, Case> = {
 };
 
 /** Tells an action something from the inside, so that what it throws is a value here. */
-function tell(stub: Stub, command: Command, key: string, breaks: (sql: SqlStorage) => () => void): Promise<Reply | string> {
+function tell(
+  stub: Stub,
+  command: Command,
+  key: string,
+  breaks: (sql: SqlStorage) => () => void,
+): Promise<Reply | string> {
   return runInDurableObject(stub, (instance: Action, { storage }) => {
     const mend = breaks(storage.sql);
     try {
@@ -123,36 +163,46 @@ const failingAt =
     return () => void sql.exec("DROP TRIGGER broken");
   };
 
-const triggers = ["BEFORE INSERT ON events", "AFTER INSERT ON events", "BEFORE UPDATE ON docs", "AFTER UPDATE ON docs"];
+const triggers = [
+  "BEFORE INSERT ON events",
+  "AFTER INSERT ON events",
+  "BEFORE UPDATE ON docs",
+  "AFTER UPDATE ON docs",
+];
 
 describe("a write that fails", () => {
-  test.for(Object.keys(commands))("in %s leaves everything as it was, and the same command then succeeds", async (name, { expect }) => {
-    const { from, command, makes } = commands[name]!;
-    const one = await ready(from);
-    const before = await kept(one.stub);
-    const send = (breaks: (sql: SqlStorage) => () => void): Promise<Reply | string> =>
-      tell(one.stub, command(one), "the key", breaks);
-    for (const step of triggers) {
-      expect([step, await send(failingAt(step))]).toEqual([step, expect.stringContaining("disk is full")]);
-      expect(await kept(one.stub)).toEqual(before);
-    }
-    let failed = 0;
-    while (typeof (await send(failingNth(failed + 1))) === "string") {
-      failed += 1;
-      expect([failed, await kept(one.stub)]).toEqual([failed, before]);
-    }
-    const after = await kept(one.stub);
-    // One write an event, one a sink of each, and the state.
-    expect(failed).toBe(makes.length + (after.outbox.length - before.outbox.length) + 1);
-    expect(typesOf(after).slice(before.events.length)).toEqual(makes);
-    expect(foldAll(after.payload, after.events)).toEqual(after.stored.state);
-    const again = await send(() => () => undefined);
-    const refused = ["a stale report", "a late vote"].includes(name);
-    expect(again).toMatchObject({ kind: refused ? "refused" : "done" });
-    expect((await kept(one.stub)).events).toHaveLength(after.events.length + (refused ? 1 : 0));
-  });
+  test.for(Object.keys(commands))(
+    "in %s leaves everything as it was, and the same command then succeeds",
+    async (name, { expect }) => {
+      const { from, command, makes } = commands[name]!;
+      const one = await ready(from);
+      const before = await kept(one.stub);
+      const send = (breaks: (sql: SqlStorage) => () => void): Promise<Reply | string> =>
+        tell(one.stub, command(one), "the key", breaks);
+      for (const step of triggers) {
+        expect([step, await send(failingAt(step))]).toEqual([step, expect.stringContaining("disk is full")]);
+        expect(await kept(one.stub)).toEqual(before);
+      }
+      let failed = 0;
+      while (typeof (await send(failingNth(failed + 1))) === "string") {
+        failed += 1;
+        expect([failed, await kept(one.stub)]).toEqual([failed, before]);
+      }
+      const after = await kept(one.stub);
+      // One write an event, one a sink of each, and the state.
+      expect(failed).toBe(makes.length + (after.outbox.length - before.outbox.length) + 1);
+      expect(typesOf(after).slice(before.events.length)).toEqual(makes);
+      expect(foldAll(after.payload, after.events)).toEqual(after.stored.state);
+      const again = await send(() => () => undefined);
+      const refused = ["a stale report", "a late vote"].includes(name);
+      expect(again).toMatchObject({ kind: refused ? "refused" : "done" });
+      expect((await kept(one.stub)).events).toHaveLength(after.events.length + (refused ? 1 : 0));
+    },
+  );
 
-  test("in a create, whichever it is, leaves nothing, and the same request is then taken in", async ({ expect }) => {
+  test("in a create, whichever it is, leaves nothing, and the same request is then taken in", async ({
+    expect,
+  }) => {
     const { payload } = await kept((await ready("pending")).stub);
     const { createdAt: _, ...asked } = payload;
     const id = `act_${"f".repeat(22)}`;
@@ -192,7 +242,11 @@ describe("a write that fails", () => {
   });
 });
 
-function inside(stub: Stub, work: (instance: Action) => void, breaks: (sql: SqlStorage) => () => void): Promise<string | null> {
+function inside(
+  stub: Stub,
+  work: (instance: Action) => void,
+  breaks: (sql: SqlStorage) => () => void,
+): Promise<string | null> {
   return runInDurableObject(stub, (instance: Action, { storage }) => {
     const mend = breaks(storage.sql);
     try {
@@ -206,11 +260,21 @@ function inside(stub: Stub, work: (instance: Action) => void, breaks: (sql: SqlS
   });
 }
 
-function createBroken(stub: Stub, payload: Omit<Payload, "createdAt">, failing: number): Promise<Reply | string> {
+function createBroken(
+  stub: Stub,
+  payload: Omit<Payload, "createdAt">,
+  failing: number,
+): Promise<Reply | string> {
   return runInDurableObject(stub, (instance: Action, { storage }) => {
     const mend = failingNth(failing)(storage.sql);
     try {
-      return instance.create({ payload, known, key: "the key", fingerprint: "f", origin: "https://x.invalid" });
+      return instance.create({
+        payload,
+        known,
+        key: "the key",
+        fingerprint: "f",
+        origin: "https://x.invalid",
+      });
     } catch (error) {
       return String(error);
     } finally {
@@ -221,6 +285,8 @@ function createBroken(stub: Stub, payload: Omit<Payload, "createdAt">, failing: 
 
 const everything = (stub: Stub): Promise<unknown> =>
   runInDurableObject(stub, async (_, { storage }) => ({
-    tables: storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_%' ESCAPE '\\'").toArray(),
+    tables: storage.sql
+      .exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_%' ESCAPE '\\'")
+      .toArray(),
     alarm: await storage.getAlarm(),
   }));

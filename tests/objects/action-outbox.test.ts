@@ -1,4 +1,9 @@
-import { createExecutionContext, createMessageBatch, getQueueResult, runDurableObjectAlarm } from "cloudflare:test";
+import {
+  createExecutionContext,
+  createMessageBatch,
+  getQueueResult,
+  runDurableObjectAlarm,
+} from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, test, vi } from "vitest";
 import { retryAfterMs, sendLeaseMs } from "../../core/outbox.ts";
@@ -26,10 +31,20 @@ function passTime(ms: number): void {
   vi.setSystemTime(to);
 }
 
-type Told = { workspace: Workspace; action: ActionView; stub: Stub; calls: ReturnType<typeof callsOn>; sink: string };
+type Told = {
+  workspace: Workspace;
+  action: ActionView;
+  stub: Stub;
+  calls: ReturnType<typeof callsOn>;
+  sink: string;
+};
 
 /** An action that one endpoint hears of. */
-async function told(name: string, endpoints: object[] = [{}], parts: Record<string, unknown> = {}): Promise<Told & { sinks: string[] }> {
+async function told(
+  name: string,
+  endpoints: object[] = [{}],
+  parts: Record<string, unknown> = {},
+): Promise<Told & { sinks: string[] }> {
   const workspace = await openWorkspace(name);
   const sinks: string[] = [];
   for (const endpoint of endpoints) {
@@ -38,7 +53,14 @@ async function told(name: string, endpoints: object[] = [{}], parts: Record<stri
     sinks.push(`webhook:${(body as { id: string }).id}`);
   }
   const action = await workspace.ask({ rollbackPlan: { argv: ["undo"] }, ...parts });
-  return { workspace, action, stub: stubOf(workspace, action.id), calls: callsOn(workspace, action), sink: sinks[0] ?? "", sinks };
+  return {
+    workspace,
+    action,
+    stub: stubOf(workspace, action.id),
+    calls: callsOn(workspace, action),
+    sink: sinks[0] ?? "",
+    sinks,
+  };
 }
 
 const rowOf = async (stub: Stub, seq = 1): Promise<OutboxLine | undefined> =>
@@ -47,11 +69,17 @@ const deliveriesIn = (messages: readonly ActionChanged[]): string[] =>
   messages.flatMap(({ deliveries }) => deliveries.map(({ seq, sink }) => `${seq} ${sink}`));
 
 describe("the outbox", () => {
-  test("has one row for each notice and sink, over a whole life, and each is sent once", async ({ expect }) => {
+  test("has one row for each notice and sink, over a whole life, and each is sent once", async ({
+    expect,
+  }) => {
     const workspace = await openWorkspace("o-life");
     const secret = await workspace.call("service:operator", "POST", "/v1/webhooks/secrets", {});
     const callback = { url: "https://hooks.example.com/cb", secretId: (secret.body as { id: string }).id };
-    const { stub, calls, sinks } = await told("o-life", [{}, { events: ["action.executed", "action.pending"] }], { callback });
+    const { stub, calls, sinks } = await told(
+      "o-life",
+      [{}, { events: ["action.executed", "action.pending"] }],
+      { callback },
+    );
     await calls.approve();
     const claim = await calls.claim();
     await calls.heartbeat(claim);
@@ -63,15 +91,25 @@ describe("the outbox", () => {
       const type = noticeOf(event);
       if (type === null) return [];
       const second = ["action.executed", "action.pending"].includes(type);
-      const wanting = [sinks[0]!, ...(second ? [sinks[1]!] : []), ...(type === "action.pending" ? [] : ["callback"])];
+      const wanting = [
+        sinks[0]!,
+        ...(second ? [sinks[1]!] : []),
+        ...(type === "action.pending" ? [] : ["callback"]),
+      ];
       return wanting.map((sink) => `${event.seq} ${sink} ${type}`);
     });
-    expect(outbox.map(({ seq, sink, type }) => `${seq} ${sink} ${type}`).toSorted()).toEqual(wanted.toSorted());
+    expect(outbox.map(({ seq, sink, type }) => `${seq} ${sink} ${type}`).toSorted()).toEqual(
+      wanted.toSorted(),
+    );
     expect(outbox.every(({ status, tries }) => status === "open" && tries === 1)).toBe(true);
-    expect(deliveriesIn(caught.sent).toSorted()).toEqual(outbox.map(({ seq, sink }) => `${seq} ${sink}`).toSorted());
+    expect(deliveriesIn(caught.sent).toSorted()).toEqual(
+      outbox.map(({ seq, sink }) => `${seq} ${sink}`).toSorted(),
+    );
   });
 
-  test("sends what the queue lost again once the lease of the send is over, and not before", async ({ expect }) => {
+  test("sends what the queue lost again once the lease of the send is over, and not before", async ({
+    expect,
+  }) => {
     const { stub, sink } = await told("o-lost");
     expect(deliveriesIn(caught.sent)).toEqual([`1 ${sink}`]);
     passTime(sendLeaseMs - 1_000);
@@ -114,7 +152,9 @@ describe("the outbox", () => {
     expect(deliveriesIn(caught.sent)).toEqual([`1 ${sink}`]);
   });
 
-  test("tries a failing recipient again over a day and a half, and then keeps a dead letter", async ({ expect }) => {
+  test("tries a failing recipient again over a day and a half, and then keeps a dead letter", async ({
+    expect,
+  }) => {
     const { stub, sink } = await told("o-schedule");
     const failure = { seq: 1, sink, error: "answered 500", permanent: false, retryAfterMs: null };
     for (const [index, waitMs] of retryAfterMs.entries()) {
@@ -140,7 +180,9 @@ describe("the outbox", () => {
     const { stored } = await kept(stub);
     expect(stored.deadLetters).toBe(1);
     // The Board is told at once, so that operators see it.
-    await vi.waitFor(() => expect(caught.sent.at(-1)?.deadLetters).toMatchObject([{ seq: 1, sink, tries: 10 }]));
+    await vi.waitFor(() =>
+      expect(caught.sent.at(-1)?.deadLetters).toMatchObject([{ seq: 1, sink, tries: 10 }]),
+    );
     await stub.acknowledge([{ seq: 1, sink }]);
     expect(await rowOf(stub)).toMatchObject({ status: "dead" });
   });
@@ -148,13 +190,25 @@ describe("the outbox", () => {
   test("waits as long as a recipient asks for, where that is longer", async ({ expect }) => {
     const { stub, sink } = await told("o-after");
     const now = Date.now();
-    await stub.deliveryFailed({ seq: 1, sink, error: "answered 429", permanent: false, retryAfterMs: 600_000 });
+    await stub.deliveryFailed({
+      seq: 1,
+      sink,
+      error: "answered 429",
+      permanent: false,
+      retryAfterMs: 600_000,
+    });
     expect((await rowOf(stub))!.due).toBeGreaterThanOrEqual(now + 600_000);
   });
 
   test("sends a dead letter again from the start, once", async ({ expect }) => {
     const { stub, sink } = await told("o-again");
-    await stub.deliveryFailed({ seq: 1, sink, error: "answered 410 Gone", permanent: true, retryAfterMs: null });
+    await stub.deliveryFailed({
+      seq: 1,
+      sink,
+      error: "answered 410 Gone",
+      permanent: true,
+      retryAfterMs: null,
+    });
     expect(await rowOf(stub)).toMatchObject({ status: "dead", tries: 1 });
     const before = caught.sent.length;
     expect(await stub.redeliver({ seq: 1, sink })).toBe(true);
@@ -186,7 +240,10 @@ describe("the outbox", () => {
 
 describe("P16 duplicate notifications:", () => {
   const batchOf = (queue: string, bodies: unknown[]): MessageBatch =>
-    createMessageBatch(queue, bodies.map((body, index) => ({ id: `m${index}`, timestamp: new Date(), attempts: 1, body })));
+    createMessageBatch(
+      queue,
+      bodies.map((body, index) => ({ id: `m${index}`, timestamp: new Date(), attempts: 1, body })),
+    );
 
   async function consume(queue: string, bodies: unknown[]): Promise<string[]> {
     const batch = batchOf(queue, bodies);
@@ -204,12 +261,22 @@ describe("P16 duplicate notifications:", () => {
     });
     await calls.approve();
     const changes = caught.sent.splice(0);
-    expect(await consume("holdpoint-events", changes.flatMap((change) => Array.from({ length: 5 }, () => change)))).toHaveLength(10);
+    expect(
+      await consume(
+        "holdpoint-events",
+        changes.flatMap((change) => Array.from({ length: 5 }, () => change)),
+      ),
+    ).toHaveLength(10);
     for (let round = 0; round < 4; round += 1) await consume("holdpoint-events", changes.toReversed());
     const { body } = await workspace.call("service:operator", "GET", "/v1/actions");
     expect(body).toMatchObject({ items: [{ state: "approved", seq: 3 }], nextCursor: null });
     const deliveries = changes.flatMap((change) => change.deliveries);
-    expect(await consume("holdpoint-deliveries", deliveries.flatMap((one) => Array.from({ length: 5 }, () => one)))).toHaveLength(20);
+    expect(
+      await consume(
+        "holdpoint-deliveries",
+        deliveries.flatMap((one) => Array.from({ length: 5 }, () => one)),
+      ),
+    ).toHaveLength(20);
     // Copies in one batch are one request.
     expect(ids).toHaveLength(4);
     for (let round = 0; round < 4; round += 1) await consume("holdpoint-deliveries", deliveries);

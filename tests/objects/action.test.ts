@@ -28,7 +28,9 @@ function passTime(ms: number): void {
   vi.setSystemTime(to);
 }
 
-async function asked(parts: Record<string, unknown> = undo): Promise<{ action: ActionView; stub: Stub; calls: ReturnType<typeof callsOn> }> {
+async function asked(
+  parts: Record<string, unknown> = undo,
+): Promise<{ action: ActionView; stub: Stub; calls: ReturnType<typeof callsOn> }> {
   const action = await workspace.ask(parts);
   return { action, stub: stubOf(workspace, action.id), calls: callsOn(workspace, action) };
 }
@@ -66,8 +68,10 @@ describe("the log", () => {
       approved: ({ approve }) => approve(),
       executing: async ({ approve, claim, heartbeat }) => heartbeat((await approve(), await claim())),
       executed: async ({ approve, claim, report }) => report((await approve(), await claim()), "succeeded"),
-      failed: async ({ approve, claim, report }) => report((await approve(), await claim()), "failed", "none"),
-      rolling_back: async ({ approve, claim, report }) => report((await approve(), await claim()), "failed", "partial"),
+      failed: async ({ approve, claim, report }) =>
+        report((await approve(), await claim()), "failed", "none"),
+      rolling_back: async ({ approve, claim, report }) =>
+        report((await approve(), await claim()), "failed", "partial"),
       rolled_back: async ({ approve, claim, report, rollBack }) => {
         await approve();
         await report(await claim(), "succeeded");
@@ -113,7 +117,9 @@ describe("an id that is nobody's", () => {
     const upgrade = { headers: { upgrade: "websocket" } };
     expect((await stub.fetch("https://x.invalid/stream", upgrade)).status).toBe(404);
     const tables = await runInDurableObject(stub, async (_, { storage }) => ({
-      tables: storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_%' ESCAPE '\\'").toArray(),
+      tables: storage.sql
+        .exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_%' ESCAPE '\\'")
+        .toArray(),
       alarm: await storage.getAlarm(),
     }));
     expect(tables).toEqual({ tables: [], alarm: null });
@@ -147,7 +153,10 @@ describe("the alarm", () => {
     expect(await runDurableObjectAlarm(stub)).toBe(true);
     const { stored, events } = await kept(stub);
     expect(stored.state).toMatchObject({ state: "expired", detail: "approved" });
-    expect(events.at(-1)).toMatchObject({ type: "expired", data: { dueAt: Date.parse(deadlines.approval!) } });
+    expect(events.at(-1)).toMatchObject({
+      type: "expired",
+      data: { dueAt: Date.parse(deadlines.approval!) },
+    });
     expect((await calls.post("agent:demo", "claim", { digest: stored.state.state })).status).toBe(422);
   });
 
@@ -170,7 +179,10 @@ describe("the alarm", () => {
     // Nobody has told the third that its time is over: it finds out when somebody comes.
     expect(JSON.parse((await never.stub.view())!)).toMatchObject({ state: "expired", detail: "pending" });
     expect((await kept(never.stub)).events).toHaveLength(1);
-    const answer = await never.calls.post("person:bob", "votes", { decision: "approve", digest: never.action.digest });
+    const answer = await never.calls.post("person:bob", "votes", {
+      decision: "approve",
+      digest: never.action.digest,
+    });
     expect(answer).toMatchObject({ status: 409, body: { state: "expired", stateDetail: "pending", seq: 5 } });
     expect(await outcome(late.stub)).toEqual(deadlines);
     expect(await outcome(twice.stub)).toEqual(deadlines);
@@ -184,7 +196,10 @@ describe("the alarm", () => {
     vi.setSystemTime(dueOf(before) - 1);
     expect(await before.calls.approve()).toMatchObject({ state: "approved" });
     vi.setSystemTime(dueOf(at));
-    const answer = await at.calls.post("person:bob", "votes", { decision: "approve", digest: at.action.digest });
+    const answer = await at.calls.post("person:bob", "votes", {
+      decision: "approve",
+      digest: at.action.digest,
+    });
     expect(answer).toMatchObject({ status: 409, body: { state: "expired" } });
   });
 
@@ -205,7 +220,10 @@ describe("the alarm", () => {
     const { stub, calls } = await asked();
     await calls.approve();
     const complaint = vi.spyOn(console, "error").mockReturnValue(undefined);
-    await sql(stub, "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'disk is full'); END");
+    await sql(
+      stub,
+      "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'disk is full'); END",
+    );
     passTime(16 * minute);
     expect(await runDurableObjectAlarm(stub)).toBe(true);
     expect(complaint).toHaveBeenCalledOnce();
@@ -220,7 +238,9 @@ describe("the alarm", () => {
     expect((await kept(stub)).stored.state).toMatchObject({ state: "expired", detail: "approved" });
   });
 
-  test("gives up on a lease that is not renewed, and its late report resolves it once", async ({ expect }) => {
+  test("gives up on a lease that is not renewed, and its late report resolves it once", async ({
+    expect,
+  }) => {
     const { stub, calls } = await asked();
     await calls.approve();
     const claim = await calls.claim();
@@ -256,7 +276,9 @@ describe("eviction", () => {
 
   test("keeps the sockets, which are told of what comes next", async ({ expect }) => {
     const { stub, calls } = await asked();
-    const response = await stub.fetch("https://x.invalid/stream?afterSeq=1", { headers: { upgrade: "websocket" } });
+    const response = await stub.fetch("https://x.invalid/stream?afterSeq=1", {
+      headers: { upgrade: "websocket" },
+    });
     const socket = response.webSocket!;
     const seen: string[] = [];
     socket.addEventListener("message", ({ data }) => void seen.push(JSON.parse(String(data)).event.type));

@@ -27,7 +27,13 @@ export type OutboxLine = {
 };
 
 /** All that is stored of an action. */
-export type Kept = { payload: Payload; stored: StoredAction; events: Event[]; outbox: OutboxLine[]; alarm: number | null };
+export type Kept = {
+  payload: Payload;
+  stored: StoredAction;
+  events: Event[];
+  outbox: OutboxLine[];
+  alarm: number | null;
+};
 
 export function kept(stub: Stub): Promise<Kept> {
   return runInDurableObject(stub, async (_, { storage }) => ({
@@ -64,7 +70,9 @@ export function catchMessages(): { sent: ActionChanged[]; failNext: (error: Erro
     return answer;
   };
   vi.spyOn(queue, "send").mockImplementation(async (message) => take(message));
-  vi.spyOn(queue, "sendBatch").mockImplementation(async (messages) => take(...[...messages].map(({ body }) => body)));
+  vi.spyOn(queue, "sendBatch").mockImplementation(async (messages) =>
+    take(...[...messages].map(({ body }) => body)),
+  );
   return { sent, failNext: (error) => void failures.push(error) };
 }
 
@@ -87,7 +95,13 @@ export function callsOn(workspace: Workspace, { id, digest }: { id: string; dige
     claim: async () => v.parse(ClaimAnswer, await must("agent:demo", "claim", { digest })),
     heartbeat: ({ lease, fence }: ClaimAnswer) => view("agent:demo", "heartbeat", { lease, fence }),
     report: ({ lease, fence }: ClaimAnswer, outcome: "succeeded" | "failed", effect?: string) =>
-      view("agent:demo", "report", { lease, fence, outcome, summary: "x", ...(effect !== undefined && { effect }) }),
+      view("agent:demo", "report", {
+        lease,
+        fence,
+        outcome,
+        summary: "x",
+        ...(effect !== undefined && { effect }),
+      }),
     rollBack: () => view("person:bob", "rollback", { reason: "harm" }),
   };
 }

@@ -74,7 +74,9 @@ export class Operator extends Caller {
 
   async unseats(group: string, name: string): Promise<void> {
     const members = await this.#membersOf(group);
-    await this.put(`/v1/groups/${group}`, { members: members.filter((member) => member !== `person:${name}`) });
+    await this.put(`/v1/groups/${group}`, {
+      members: members.filter((member) => member !== `person:${name}`),
+    });
   }
 
   async givesKey(principal: string, more: Record<string, unknown> = {}): Promise<string> {

@@ -71,7 +71,7 @@ export class Caller {
         ...(body !== undefined && { "content-type": "application/json" }),
         ...headers,
       },
-      ...(body !== undefined && { body: (raw ? body : JSON.stringify(body)) as BodyInit }),
+      ...(body !== undefined && { body: raw ? body : JSON.stringify(body) }),
       // Node sends a stream only so.
       ...(body instanceof ReadableStream && { duplex: "half" as const }),
       redirect: "manual",
@@ -81,17 +81,17 @@ export class Caller {
   }
 
   async get<Body>(path: string): Promise<Body> {
-    return taken<Body>(`GET ${path}`, await this.send("GET", path));
+    return bodyOf(`GET ${path}`, await this.send("GET", path)) as Body;
   }
 
   async post<Body>(path: string, body: unknown, { key, more }: Sending = {}): Promise<Body> {
     const headers = { "idempotency-key": key ?? randomUUID() };
     const whole = more === undefined ? body : { ...(body as object), ...more };
-    return taken<Body>(`POST ${path}`, await this.send("POST", path, whole, headers));
+    return bodyOf(`POST ${path}`, await this.send("POST", path, whole, headers)) as Body;
   }
 
   async put<Body>(path: string, body: unknown): Promise<Body> {
-    return taken<Body>(`PUT ${path}`, await this.send("PUT", path, body));
+    return bodyOf(`PUT ${path}`, await this.send("PUT", path, body)) as Body;
   }
 
   sees({ id }: { id: string }): Promise<ActionView> {
@@ -131,9 +131,9 @@ export class Caller {
   }
 }
 
-function taken<Body>(what: string, answer: Answer): Body {
+function bodyOf(what: string, answer: Answer): unknown {
   if (answer.status >= 300) throw new Refused(what, answer);
-  return answer.body as Body;
+  return answer.body;
 }
 
 function parsed(text: string): unknown {

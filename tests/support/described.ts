@@ -15,7 +15,11 @@ export type Operation = {
 };
 
 /** The operation that an address belongs to; a fixed path before one with a parameter. */
-export function operationFor(document: Document, method: string, address: string): [string, Operation] | null {
+export function operationFor(
+  document: Document,
+  method: string,
+  address: string,
+): [string, Operation] | null {
   const path = address.replace(/\?.*$/u, "");
   const patterns = Object.keys(document.paths).toSorted((a, b) => countOf(a) - countOf(b));
   for (const pattern of patterns) {
@@ -36,7 +40,7 @@ export function faultsBy(document: Document, schema: Schema, value: unknown): st
 }
 
 function undescribed(document: Document, schema: Schema, value: unknown, at: string): string[] {
-  const name = /^#\/components\/schemas\/(\w+)$/u.exec(String(schema["$ref"] ?? ""))?.[1];
+  const name = /^#\/components\/schemas\/(\w+)$/u.exec((schema["$ref"] ?? "") as string)?.[1];
   if (name !== undefined) return undescribed(document, document.components.schemas[name] ?? {}, value, at);
   const anyOf = schema["anyOf"] as Schema[] | undefined;
   if (anyOf !== undefined) {

@@ -25,6 +25,8 @@ export type Left = { readonly action: ActionView; readonly claim: Claim | null }
 export class Load {
   readonly acks: Ack[] = [];
   readonly left: Left[] = [];
+  /** Ids of actions that only their clock ends. */
+  readonly expiring: string[] = [];
   /** Commands that were sent again because their answer was lost. */
   repeats = 0;
   readonly #cast: Cast;
@@ -99,7 +101,9 @@ export class Load {
     const claim = await this.#claim(action);
     if (quick) return void this.left.push({ action, claim });
     const beats = Math.floor(this.#random() * 3);
-    for (let beat = 0; beat < beats; beat += 1) await this.#command("heartbeat", (key) => demo.heartbeats(claim, { key }));
+    for (let beat = 0; beat < beats; beat += 1) {
+      await this.#command("heartbeat", (key) => demo.heartbeats(claim, { key }));
+    }
     if (draw > 0.68) return void this.left.push({ action, claim });
     const done = await this.#report(claim, draw > 0.4 ? "succeeded" : "failed");
     if (draw > 0.5) return;
@@ -114,8 +118,10 @@ export class Load {
     const notAfter = new Date(Date.now() + 1_000 + this.#random() * 4_000).toISOString();
     const action = await this.#command("create", (key) => demo.asks({ notAfter }, { key }), ["/notAfter"]);
     if (action === null) return;
-    if (this.#random() < 0.5) await this.#command("vote", (key) => bob.approves(action, { key }), ["expired"]);
-    this.left.push({ action, claim: null });
+    if (this.#random() < 0.5) {
+      await this.#command("vote", (key) => bob.approves(action, { key }), ["expired"]);
+    }
+    this.expiring.push(action.id);
   }
 
   #vote(action: ActionView, person: Cast["bob"]): Promise<ActionView> {
@@ -134,7 +140,11 @@ export class Load {
   }
 
   #command(name: CommandName, send: (key: string) => Promise<ActionView>): Promise<ActionView>;
-  #command(name: CommandName, send: (key: string) => Promise<ActionView>, unless: string[]): Promise<ActionView | null>;
+  #command(
+    name: CommandName,
+    send: (key: string) => Promise<ActionView>,
+    unless: string[],
+  ): Promise<ActionView | null>;
   /** Sends it until it is answered, sometimes twice at once. A refusal that says one of `unless` is an answer too. */
   async #command(
     name: CommandName,
@@ -146,8 +156,8 @@ export class Load {
     const once = (): Promise<ActionView> => this.#persist(() => send(key));
     try {
       const [action] = await Promise.all(this.#random() < 0.1 ? [once(), once()] : [once()]);
-      this.#acknowledged(name, action!, null);
-      return action!;
+      this.#acknowledged(name, action, null);
+      return action;
     } catch (error) {
       if (error instanceof Refused && unless.some((word) => error.answer.text.includes(word))) return null;
       throw error;

@@ -5,7 +5,15 @@ import type { DiskAction } from "./disk.ts";
 
 /** What was promised to callers and what receivers were told, held against what is there. Every check answers its faults in words. */
 
-export type CommandName = "create" | "vote" | "cancel" | "revoke" | "claim" | "heartbeat" | "report" | "rollback";
+export type CommandName =
+  | "create"
+  | "vote"
+  | "cancel"
+  | "revoke"
+  | "claim"
+  | "heartbeat"
+  | "report"
+  | "rollback";
 
 /** A command that was answered with success. From then on nothing may take it back. */
 export type Ack = {
@@ -44,7 +52,9 @@ export function lostAcks(acks: readonly Ack[], logs: ReadonlyMap<string, Log>): 
     const event = ack.fence === null ? log[ack.seq - 1] : log.find((one) => isClaim(one, ack.fence));
     if (event === undefined || log.length < ack.seq) return [`${what}: the log ends at ${log.length}`];
     if (!endsWith[ack.command].includes(event.type)) return [`${what}: the log has ${event.type} there`];
-    if (ack.fence === null && event.state !== ack.state) return [`${what}: ${ack.state} became ${event.state}`];
+    if (ack.fence === null && event.state !== ack.state) {
+      return [`${what}: ${ack.state} became ${event.state}`];
+    }
     return [];
   });
 }
@@ -54,7 +64,9 @@ const isClaim = ({ type, data }: Log[number], fence: number | null): boolean =>
 
 /** Seqs that leave a gap or come twice. */
 export function gaps(action: string, log: Log): string[] {
-  return log.flatMap(({ seq }, index) => (seq === index + 1 ? [] : [`${action}: seq ${seq} stands at ${index + 1}`]));
+  return log.flatMap(({ seq }, index) =>
+    seq === index + 1 ? [] : [`${action}: seq ${seq} stands at ${index + 1}`],
+  );
 }
 
 /** An action whose parts do not fit each other: half of a command was kept. */

@@ -53,7 +53,9 @@ async function readClose(socket: Duplex): Promise<number> {
 /** A whole frame of a server, which is not masked; null where more is to come. */
 function firstFrame(bytes: Buffer): { opcode: number; payload: Buffer; size: number } | null {
   const short = bytes.length < 2 ? null : bytes[1]! & 0x7f;
-  if (short === null || bytes.length < 10) return short === null || short > 8 ? null : frameOf(bytes, 2, short);
+  if (short === null || bytes.length < 10) {
+    return short === null || short > 8 ? null : frameOf(bytes, 2, short);
+  }
   if (short === 126) return frameOf(bytes, 4, bytes.readUInt16BE(2));
   if (short === 127) return frameOf(bytes, 10, Number(bytes.readBigUInt64BE(2)));
   return frameOf(bytes, 2, short);
@@ -79,7 +81,10 @@ function shakeHands(url: URL, key: string | null): Promise<Answered> {
       resolve({ status: statusCode, body: null, socket });
     });
     request.once("response", (response) => {
-      bodyOf(response).then((body) => resolve({ status: response.statusCode ?? 0, body, socket: null }), reject);
+      bodyOf(response).then(
+        (body) => resolve({ status: response.statusCode ?? 0, body, socket: null }),
+        reject,
+      );
     });
     request.once("error", reject);
     request.end();
