@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// `npm run bench`: installs what is missing, then measures under the pinned Node.
+import { join } from "node:path";
+import { ensureInstalled, root } from "./ensure.mjs";
+import { runPinned } from "./launch.mjs";
+
+try {
+  await ensureInstalled();
+  runPinned(join(root, "scripts", "bench.ts"), { supervise: true });
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}

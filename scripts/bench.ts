@@ -1,0 +1,88 @@
+import { availableParallelism, loadavg } from "node:os";
+import { Command, InvalidArgumentError, Option } from "commander";
+import ora from "ora";
+import { printed, target } from "./bench/print.ts";
+import { type Plan, runPlan, type Section, sections } from "./bench/run.ts";
+import type { Mode } from "./bench/server.ts";
+
+type Options = { json: boolean; quick: boolean; only?: Section; mode?: Mode; seconds?: number };
+
+const modes = ["start", "workerd"] as const satisfies Mode[];
+
+const options = new Command("npm run bench --")
+  .description(
+    "Measures the engine beside a floor: a Worker that makes one object with one row and one alarm, and flips it.\n" +
+      "Both run on this machine, first as `npm start` runs them, then under plain workerd. About a quarter of an hour.",
+  )
+  .option("--json", "print every figure as JSON", false)
+  .option("--quick", "one short round with 1,000 pending: two minutes, rough figures", false)
+  .addOption(new Option("--only <section>", "one section").choices(sections))
+  .addOption(new Option("--mode <mode>", "one way of running").choices(modes))
+  .option(
+    "--seconds <number>",
+    "how long each round of each figure takes (default: 1.5; quick: 1)",
+    parseSeconds,
+  )
+  .addHelpText(
+    "after",
+    `
+Sections: create; resume (from the decision until whoever waits has it); pending (both again with 1,000 and 10,000
+actions pending, then memory and disk for each of them, and a restart).
+Figures are of this machine at this hour: compare the ratios to the floor, whose target is ${target}.`,
+  )
+  .parse()
+  .opts<Options>();
+
+// Everything started here ends with this process, however it ends.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(130));
+process.on("disconnect", () => process.exit(1));
+
+await main(options).catch((error: unknown) => {
+  console.error(error instanceof Error ? (error.stack ?? error.message) : error);
+  process.exit(1);
+});
+process.exit(0);
+
+async function main({ json, quick, only, mode, seconds }: Options): Promise<void> {
+  const progress = ora({ stream: process.stderr });
+  let last = "";
+  // Where standard error is no terminal, one line for each step and not one for each count.
+  const tell = (step: string, detail = ""): void => {
+    if (process.stderr.isTTY || step !== last) progress.start(`${step} ${detail}`);
+    last = step;
+  };
+  const plan: Plan = {
+    modes: mode === undefined ? modes : [mode],
+    sections: only === undefined ? sections : [only],
+    levels: quick ? [1_000] : [1_000, 10_000],
+    seconds: seconds ?? (quick ? 1 : 1.5),
+    rounds: quick ? 1 : 3,
+    restarts: quick ? 1 : 3,
+    maxFillSeconds: quick ? 20 : 240,
+    tell,
+    complain: (text) => console.error(text),
+  };
+  const before = loadavg()[0];
+  const started = performance.now();
+  const report = await runPlan(plan);
+  progress.stop();
+  const machine = {
+    cpus: availableParallelism(),
+    loadBefore: before,
+    node: process.version,
+    minutes: (performance.now() - started) / 60_000,
+  };
+  if (json) console.log(JSON.stringify({ target, machine, ...report }, null, 2));
+  else {
+    const load = before === undefined ? "" : `; load before it began: ${before.toFixed(2)}`;
+    console.log(
+      `${printed(report)}\n\n${machine.cpus} processors${load}; ${machine.minutes.toFixed(1)} minutes.`,
+    );
+  }
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (seconds >= 0.1 && seconds <= 600) return seconds;
+  throw new InvalidArgumentError("Seconds are a number from 0.1 to 600.");
+}

@@ -1,0 +1,112 @@
+import { styleText } from "node:util";
+import type { Cell } from "./cells.ts";
+import type { PendingFootprint, Recovery, Restart, Share } from "./pending.ts";
+import type { Report } from "./run.ts";
+import type { Mode } from "./server.ts";
+import type { Ratio, Summary } from "./statistics.ts";
+
+/** How many times the floor a figure may be. */
+export const target = 1.5;
+
+const modeNames: Record<Mode, string> = {
+  start: "As `npm start` runs it",
+  workerd: "Plain `workerd serve`, objects on disk, no queues",
+};
+
+/** Everything as text for a person: a table for each way of running. */
+export function printed(report: Report): string {
+  const modes = [...new Set([...report.cells, ...report.footprints].map(({ mode }) => mode))];
+  const parts = modes.flatMap((mode) => {
+    const mine = <Line extends { mode: Mode }>(lines: readonly Line[]): Line[] =>
+      lines.filter((line) => line.mode === mode);
+    return [
+      styleText("bold", modeNames[mode]),
+      table(cellHead, mine(report.cells).map(cellLine)),
+      table(footprintHead, mine(report.footprints).map(footprintLine)),
+      table(restartHead, mine(report.restarts).map(restartLine)),
+    ];
+  });
+  return [...parts.filter((part) => part !== ""), legend].join("\n\n");
+}
+
+const legend = `Milliseconds; medians of the rounds. × floor is the median of the rounds' own ratios (lowest to highest): of the
+p50, and of the time a piece (1 / what was finished a second). OVER marks what is more than ${target} times the floor.
+Resume counts from the start of the decide call until whoever waits has the decision; its pace is that of the whole
+round: create, begin to wait, decide.`;
+
+const cellHead = [
+  "",
+  "pending",
+  "clients",
+  "engine p50/95/99",
+  "/s",
+  "floor p50/95/99",
+  "/s",
+  "p50 × floor",
+  "pace × floor",
+];
+
+function cellLine({ what, pending, clients, engine, floor, latency, throughput }: Cell): string[] {
+  const name = what.work === "create" ? "create" : `resume, ${what.via}`;
+  const figures = [latencies(engine), fixed(engine.perSecond), latencies(floor), fixed(floor.perSecond)];
+  const pace = what.work === "create" ? marked(throughput) : ratio(throughput);
+  return [name, String(pending), String(clients), ...figures, marked(latency), pace];
+}
+
+const latencies = ({ p50, p95, p99 }: Summary): string => [p50, p95, p99].map(fixed).join(" / ");
+
+const ratio = ({ median, low, high }: Ratio): string =>
+  `${median.toFixed(2)} (${low.toFixed(2)}-${high.toFixed(2)})     `;
+
+const marked = (of: Ratio): string => (of.median > target ? `${ratio(of).trimEnd()} OVER` : ratio(of));
+
+const footprintHead = ["a pending action", "pending", "engine memory", "disk", "floor memory", "disk"];
+
+function footprintLine({ when, pending, engine, floor }: PendingFootprint): string[] {
+  return [when, counts(pending), ...shares(engine), ...shares(floor)];
+}
+
+const shares = ({ memory, disk }: Share): string[] => [memory === null ? "?" : kib(memory), kib(disk)];
+const kib = (bytes: number): string => `${(bytes / 1_024).toFixed(1)} KiB`;
+const counts = ({ engine, floor }: { engine: number; floor: number }): string =>
+  engine === floor ? String(engine) : `${engine} and ${floor}`;
+
+const restartHead = [
+  "after kill -9",
+  "pending",
+  "engine healthy",
+  "first old decided",
+  "lost",
+  "floor healthy",
+  "first old decided",
+  "lost",
+];
+
+function restartLine({ pending, engine, floor }: Restart): string[] {
+  return ["", counts(pending), ...recovery(engine), ...recovery(floor)];
+}
+
+const recovery = ({ healthy, firstDecided, decided, lost }: Recovery): string[] => [
+  `${healthy.toFixed(2)} s`,
+  `${firstDecided.toFixed(2)} s`,
+  `${lost} of ${decided + lost}`,
+];
+
+/** Three figures that count. */
+const fixed = (value: number): string => value.toFixed(value >= 100 ? 0 : 1);
+
+/** Columns as wide as they need to be, the first one to the left; nothing where there are no lines. */
+export function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
+  if (lines.length === 0) return "";
+  const widths = head.map((cell, column) =>
+    Math.max(cell.length, ...lines.map((line) => line[column]?.length ?? 0)),
+  );
+  const row = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join("  ")
+      .trimEnd();
+  return [styleText("dim", row(head)), ...lines.map(row)].join("\n");
+}

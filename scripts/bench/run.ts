@@ -1,0 +1,117 @@
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  clientCounts,
+  fillBoth,
+  measureCell,
+  pairOf,
+  warmUp,
+  whats,
+  type Cell,
+  type Effort,
+  type Pair,
+  type What,
+} from "./cells.ts";
+import {
+  baselineOf,
+  measureRestart,
+  shareOf,
+  sizes,
+  type PendingFootprint,
+  type Restart,
+} from "./pending.ts";
+import { type Mode, startServer } from "./server.ts";
+
+export const sections = ["create", "resume", "pending"] as const;
+export type Section = (typeof sections)[number];
+
+/** What to measure, how thoroughly, and who is told how far it is. */
+export type Plan = Effort & {
+  readonly modes: readonly Mode[];
+  readonly sections: readonly Section[];
+  /** How many actions are to be pending, ascending. */
+  readonly levels: readonly number[];
+  /** A fill that takes longer goes on with what there is. */
+  readonly maxFillSeconds: number;
+  readonly restarts: number;
+  /** `detail` changes while a step goes on. */
+  readonly tell: (step: string, detail?: string) => void;
+  /** What a server had to say before the run failed. */
+  readonly complain: (text: string) => void;
+};
+
+export type Report = {
+  readonly cells: Cell[];
+  readonly footprints: PendingFootprint[];
+  readonly restarts: Restart[];
+};
+
+/** Runs the plan, mode by mode. Servers and their data are gone afterwards, also when it fails. */
+export async function runPlan(plan: Plan): Promise<Report> {
+  const report: Report = { cells: [], footprints: [], restarts: [] };
+  for (const mode of plan.modes) {
+    await withPair(mode, plan, (pair) => measureFresh(pair, mode, plan, report));
+    if (plan.sections.includes("pending")) {
+      await withPair(mode, plan, (pair) => measurePending(pair, mode, plan, report));
+    }
+  }
+  return report;
+}
+
+async function withPair(mode: Mode, plan: Plan, work: (pair: Pair) => Promise<void>): Promise<void> {
+  plan.tell(`${mode}: starting the engine and the floor`);
+  const engine = await startServer("engine", mode);
+  const floor = await startServer("floor", mode);
+  try {
+    const pair = pairOf(engine, floor);
+    await warmUp(pair);
+    await work(pair);
+  } catch (error) {
+    for (const { subject, group } of [engine, floor]) {
+      plan.complain(`${subject}: ${group.errors().slice(-2_000)}`);
+    }
+    throw error;
+  } finally {
+    await Promise.all([engine.stop(), floor.stop()]);
+  }
+}
+
+async function measureFresh(pair: Pair, mode: Mode, plan: Plan, report: Report): Promise<void> {
+  const wanted = whats.filter(({ work }) => plan.sections.includes(work));
+  await measureCells(pair, { mode, pending: 0 }, wanted, plan, report);
+}
+
+const nameOf = (what: What): string =>
+  what.work === "create" ? "create" : `decide to resume by ${what.via}`;
+
+async function measureCells(
+  pair: Pair,
+  where: { mode: Mode; pending: number },
+  wanted: readonly What[],
+  plan: Plan,
+  report: Report,
+): Promise<void> {
+  for (const what of wanted) {
+    for (const clients of clientCounts) {
+      plan.tell(`${where.mode}, ${where.pending} pending: ${nameOf(what)}, clients: ${clients}`);
+      report.cells.push(await measureCell(pair, { ...where, what, clients }, plan));
+    }
+  }
+}
+
+/** After this long without a request the runtime has put idle objects away: it does so after ten seconds. */
+const idleSeconds = 20;
+
+async function measurePending(pair: Pair, mode: Mode, plan: Plan, report: Report): Promise<void> {
+  const before = baselineOf(pair);
+  for (const level of plan.levels) {
+    await fillBoth(pair, level, plan.maxFillSeconds, (at) => plan.tell(`${mode}: filling`, at));
+    report.footprints.push(shareOf(pair, before, { mode, when: "busy" }));
+    const pending = Math.min(...Object.values(sizes(pair)));
+    await measureCells(pair, { mode, pending }, whats, plan, report);
+  }
+  plan.tell(`${mode}: leaving both alone for ${idleSeconds} s`);
+  await delay(idleSeconds * 1_000);
+  report.footprints.push(shareOf(pair, before, { mode, when: "idle" }));
+  plan.tell(`${mode}: kill -9 and start again with ${pair.engine.pool.size} pending`);
+  report.restarts.push(await measureRestart(pair, mode, plan.restarts));
+}
