@@ -112,10 +112,12 @@ function valueLines(value: Json): string[] {
 function warningsOf({ type, target, args, preconditions, rollbackPlan }: ActionView): string[] {
   const texts = [type, ...textsOf(plainObject(target)), ...textsOf([args, preconditions, rollbackPlan])];
   const warnings: string[] = [];
-  if (texts.some(hasHidden))
+  if (texts.some(hasHidden)) {
     warnings.push("It holds characters that cannot be seen or that reorder text; they are shown as [U+…].");
-  if (texts.some(mixesScripts))
+  }
+  if (texts.some(mixesScripts)) {
     warnings.push("A word mixes alphabets whose letters look alike; it may not say what it seems to.");
+  }
   return warnings;
 }
 
