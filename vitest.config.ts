@@ -4,6 +4,9 @@ import { defineConfig } from "vitest/config";
 /** Real engines, one file after another: on a small machine they would starve each other of their deadlines. */
 const realServer = { fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 } as const;
 
+/** The page is part of the Worker: whatever starts one needs it built. */
+const globalSetup = "./tests/support/build.mjs";
+
 export default defineConfig({
   test: {
     passWithNoTests: true,
@@ -28,6 +31,7 @@ export default defineConfig({
         ],
         test: {
           name: "objects",
+          globalSetup,
           include: ["tests/objects/**/*.test.ts"],
           testTimeout: 30_000,
           sequence: { groupOrder: 1 },
@@ -36,6 +40,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          globalSetup,
           include: ["tests/e2e/**/*.test.ts"],
           ...realServer,
           sequence: { groupOrder: 2 },
@@ -44,6 +49,7 @@ export default defineConfig({
       {
         test: {
           name: "browser",
+          globalSetup,
           include: ["tests/browser/**/*.test.ts"],
           ...realServer,
           sequence: { groupOrder: 3 },

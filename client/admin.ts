@@ -9,6 +9,8 @@ import type {
   Whoami as WhoamiAnswer,
 } from "../schemas/operate.ts";
 import type { Policy } from "../schemas/policy.ts";
+import type { LinkCode } from "../schemas/link.ts";
+import type { LinkAnswer } from "../schemas/session.ts";
 import type { DeadLetterView } from "../schemas/webhook-view.ts";
 import { isObject, isProblemField } from "./shape.ts";
 import type { Transport } from "./transport.ts";
@@ -123,7 +125,7 @@ export function deadLetterCalls({ call }: Transport): DeadLetterCalls {
   };
 }
 
-export function whoami({ call }: Transport): Promise<Whoami> {
+function whoami({ call }: Transport): Promise<Whoami> {
   return call({ method: "GET", path: "/v1/whoami", guard: isWhoami });
 }
 
@@ -158,3 +160,40 @@ const isWhoami = (value: unknown): value is Whoami =>
   isObject(value) &&
   ["id", "kind", "workspace"].every((name) => typeof value[name] === "string") &&
   Array.isArray(value["scopes"]);
+
+/** Whoever enters `code` in Slack before `expiresAt` (RFC 3339) is `person` there. */
+export type SlackLinkCode = v.InferOutput<typeof LinkCode>;
+
+const isLinkCode = (value: unknown): value is SlackLinkCode =>
+  isObject(value) && ["code", "person", "expiresAt"].every((name) => typeof value[name] === "string");
+
+/** `url` signs the person in on the page, once, until `expiresAt` (RFC 3339). */
+export type SignInLink = v.InferOutput<typeof LinkAnswer>;
+
+const isLink = (value: unknown): value is SignInLink =>
+  isObject(value) &&
+  typeof value["url"] === "string" &&
+  typeof value["person"] === "string" &&
+  typeof value["expiresAt"] === "string";
+
+export type AccountCalls = {
+  whoami(): Promise<Whoami>;
+  /** A link that signs a person in on the page: whoever's key it is, or for an operator anybody. */
+  signInLink(person?: string): Promise<SignInLink>;
+  /** A one-time code that links a Slack user to the person whose key it is. */
+  slackCode(): Promise<SlackLinkCode>;
+};
+
+export function accountCalls(transport: Transport): AccountCalls {
+  return {
+    whoami: () => whoami(transport),
+    signInLink: (person) =>
+      transport.call({
+        method: "POST",
+        path: "/v1/sign-in-links",
+        body: person === undefined ? {} : { person },
+        guard: isLink,
+      }),
+    slackCode: () => transport.call({ method: "POST", path: "/v1/slack/link", body: {}, guard: isLinkCode }),
+  };
+}

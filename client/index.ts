@@ -8,14 +8,14 @@ import type {
 } from "../schemas/action.ts";
 import type { JsonObject } from "../schemas/json.ts";
 import {
+  type AccountCalls,
+  accountCalls,
   type DeadLetterCalls,
   deadLetterCalls,
   type KeyCalls,
   keyCalls,
   type PolicyCalls,
   policyCalls,
-  type Whoami,
-  whoami,
 } from "./admin.ts";
 import type { GrantClaims, GrantCheck, KeySet, PublicKey } from "./grant.ts";
 import { verifyGrant } from "./grant.ts";
@@ -88,7 +88,7 @@ export type Report = {
   startupMs?: number | null;
 };
 
-export type Client = {
+export type Client = AccountCalls & {
   readonly url: string;
   /** Asks for an action. Answers it `pending`, or decided already where the policy alone decides. */
   request(action: NewAction, options?: Once & Abortable): Promise<ActionView>;
@@ -117,7 +117,6 @@ export type Client = {
   report(id: string, report: Report, options?: Once & Abortable): Promise<ActionView>;
   /** Starts the approved rollback; then `claim` hands out its lease. */
   rollback(id: string, reason: string, options?: Once): Promise<ActionView>;
-  whoami(): Promise<Whoami>;
   /** Resolves when the engine answers. Needs no key. */
   health(): Promise<JsonObject>;
   /** The public keys that grants are signed with. */
@@ -156,14 +155,10 @@ export function createClient(options: ClientOptions): Client {
     fetch: options.fetch ?? ((url, init) => fetch(url, init)),
     ...(options.retry === undefined ? {} : { retry: options.retry }),
   });
-  const openSocket = options.webSocket === false ? undefined : socketOpener(options.webSocket);
   const { call } = transport;
-  const command = (
-    id: string,
-    verb: string,
-    body: unknown,
-    more: Once & Abortable = {},
-  ): Promise<ActionView> => call({ method: "POST", path: path(id, verb), body, guard: isAction, ...more });
+  const openSocket = options.webSocket === false ? undefined : socketOpener(options.webSocket);
+  const command = (id: string, verb: string, body: unknown, more?: Once & Abortable): Promise<ActionView> =>
+    call({ method: "POST", path: path(id, verb), body, guard: isAction, ...more });
 
   const client: Client = {
     url: transport.url,
@@ -192,7 +187,7 @@ export function createClient(options: ClientOptions): Client {
       keepLease(claim, (body, signal) => client.heartbeat(claim.action.id, body, { signal })),
     report: (id, report, more) => command(id, "report", report, more),
     rollback: (id, reason, more) => command(id, "rollback", { reason }, more),
-    whoami: () => whoami(transport),
+    ...accountCalls(transport),
     health: () => call({ method: "GET", path: "/healthz", guard: isHealth }),
     jwks: () => call({ method: "GET", path: "/.well-known/jwks.json", guard: isKeySet }),
     verifyClaim: async (claim, expect) =>

@@ -1,9 +1,12 @@
 import type { Event, EventType } from "../schemas/event.ts";
-import type { NoticeType } from "../schemas/webhook.ts";
+import type { ChannelNotice } from "../schemas/channel.ts";
+import { noticeTypes, type NoticeType } from "../schemas/webhook.ts";
 
 /** Which events others are told of, and as what. What is not here concerns nobody outside. */
-const notices: Partial<Record<EventType, NoticeType>> = {
+const notices: Partial<Record<EventType, ChannelNotice>> = {
   requested: "action.pending",
+  voted: "action.voted",
+  reminded: "action.reminded",
   approved: "action.approved",
   denied: "action.denied",
   expired: "action.expired",
@@ -18,6 +21,11 @@ const notices: Partial<Record<EventType, NoticeType>> = {
 };
 
 /** The notice of an event; null for one that nobody is told of. */
-export function noticeOf(event: Event): NoticeType | null {
+export function noticeOf(event: Event): ChannelNotice | null {
   return notices[event.type] ?? null;
+}
+
+/** Whether webhooks may hear of it: a vote or a reminder changes a card, and nothing that a machine waits for. */
+export function isPublic(type: ChannelNotice): type is NoticeType {
+  return noticeTypes.some((known) => known === type);
 }

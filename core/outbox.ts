@@ -1,16 +1,17 @@
+import type { ActionChannel, ChannelNotice } from "../schemas/channel.ts";
 import type { Event } from "../schemas/event.ts";
-import type { Endpoint, NoticeType } from "../schemas/webhook.ts";
-import { noticeOf } from "./notices.ts";
+import type { Endpoint } from "../schemas/webhook.ts";
+import { isPublic, noticeOf } from "./notices.ts";
 
 /**
- * The outbox of one action. A row is one event for one sink: `callback`, or `webhook:<endpoint id>`. It is written
+ * The outbox of one action. A row is one event for one sink: `callback`, `webhook:<endpoint id>` or a channel. It is written
  * in the event's own transaction, leased before each send, and ends `delivered` or `dead` (invariant I6). The row,
  * and not the queue, is the record: a queue may lose what it was given, a leased row comes due again.
  */
 export type OutboxRow = {
   readonly seq: number;
   readonly sink: string;
-  readonly type: NoticeType;
+  readonly type: ChannelNotice;
   /** Epoch ms of the event. */
   readonly at: number;
   readonly tries: number;
@@ -51,21 +52,42 @@ export function nextTry(tries: number, now: number, random: number, atLeastMs: n
   return now + Math.max(Math.round(wait * (1 + jitter * random)), atLeastMs ?? 0);
 }
 
-type Subscriber = Pick<Endpoint, "id" | "events" | "active">;
+/** Who is told of an action. */
+export type Audience = {
+  readonly subscribers: readonly Pick<Endpoint, "id" | "events" | "active">[];
+  readonly channels: readonly ActionChannel[];
+  readonly hasCallback: boolean;
+};
 
-/** The sinks of an event, one row each. The callback is the requester's own and hears of everything but its own asking. */
-export function rowsFor(
-  event: Event,
-  subscribers: readonly Subscriber[],
-  hasCallback: boolean,
-  due: number,
-): OutboxRow[] {
+/**
+ * The sinks of an event, one row each. The callback is the requester's own and hears of everything but its own asking; a
+ * channel hears of it from its level on, where `level` is how far the action has escalated with this event.
+ */
+export function rowsFor(event: Event, audience: Audience, level: number, due: number): OutboxRow[] {
   const type = noticeOf(event);
   if (type === null) return [];
-  const wanting = subscribers.filter(
-    ({ active, events }) => active && (events.length === 0 || events.includes(type)),
+  const { subscribers, channels, hasCallback } = audience;
+  const sinks = new Set(
+    channels
+      .filter((channel) => channel.level <= level && wants(channel.events, type))
+      .map(({ sink }) => sink),
   );
-  const sinks = wanting.map(({ id }) => `webhook:${id}`);
-  if (hasCallback && type !== "action.pending") sinks.push("callback");
-  return sinks.map((sink) => ({ seq: event.seq, sink, type, at: event.at, tries: 1, due }));
+  if (isPublic(type)) {
+    for (const { id, events, active } of subscribers) {
+      if (active && (events.length === 0 || events.includes(type))) sinks.add(`webhook:${id}`);
+    }
+    if (hasCallback && type !== "action.pending") sinks.add("callback");
+  }
+  return [...sinks].map((sink) => ({ seq: event.seq, sink, type, at: event.at, tries: 1, due }));
 }
+
+const wants = (events: readonly ChannelNotice[], type: ChannelNotice): boolean =>
+  events.length === 0 || events.includes(type);
+
+/** Whether a sink is a channel that shows people an action, rather than a machine's webhook. */
+export function isChannel(sink: string): boolean {
+  return sink !== "callback" && !sink.startsWith("webhook:");
+}
+
+/** Notices that say something beside the card; all others are shown by the card itself as it is now. */
+export const besideCard: ReadonlySet<ChannelNotice> = new Set(["action.reminded", "action.escalated"]);

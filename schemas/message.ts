@@ -1,20 +1,21 @@
 import * as v from "valibot";
 import { ActionSummary } from "./action.ts";
+import { ChannelNotice } from "./channel.ts";
 import { JsonObject } from "./json.ts";
-import { NoticeType } from "./webhook.ts";
+import { Timings } from "./timings.ts";
 
 /**
  * What travels on the queues. Ids, and what every member of the workspace may see anyway: no argument, reason,
  * context or secret. Both are at-least-once and unordered; a consumer is idempotent on (action, seq, sink).
  */
 
-/** One recipient of one event. `sink` is `callback` or `webhook:<endpoint id>`. */
+/** One recipient of one event. `sink` is `callback`, `webhook:<endpoint id>` or a channel such as `slack:C0123`. */
 export const Delivery = v.strictObject({
   workspace: v.string(),
   action: v.string(),
   seq: v.number(),
   sink: v.string(),
-  type: NoticeType,
+  type: ChannelNotice,
   /** Epoch ms of the event. */
   at: v.number(),
   /** The action without payload, as the webhook body's `data` (see `core/view`). */
@@ -26,7 +27,7 @@ export type Delivery = v.InferOutput<typeof Delivery>;
 export const DeadLetter = v.strictObject({
   seq: v.number(),
   sink: v.string(),
-  type: NoticeType,
+  type: ChannelNotice,
   tries: v.number(),
   lastError: v.string(),
   at: v.number(),
@@ -41,6 +42,8 @@ export const ActionChanged = v.strictObject({
   /** The consumer is to acknowledge to the action once the Board has it. */
   ack: v.boolean(),
   summary: ActionSummary,
+  /** Left out by a message from before there were timings. */
+  timings: v.optional(Timings),
   /** Epoch ms of the earliest deadline that ends or escalates something; null once nothing is due. */
   dueAt: v.nullable(v.number()),
   deadLetters: v.array(DeadLetter),

@@ -81,6 +81,16 @@ export const SeparationOfDuties = v.strictObject({
   owner: v.optional(v.boolean(), true),
 });
 
+/** Who is told of an action. Being told makes nobody an approver: that is what the rule says. */
+export const NotifyTarget = v.pipe(
+  Label,
+  v.regex(
+    /^(?:slack:[CDGUW][A-Z0-9]{2,20}|webhook:whe_[A-Za-z0-9_-]{6,40}|(?:group|person|pagerduty|teams):[a-z0-9][a-z0-9._-]{0,62})$/u,
+    "is slack:CHANNEL_ID, group:NAME, person:ID, pagerduty:NAME, teams:NAME or webhook:whe_…",
+  ),
+);
+const NotifyTargets = v.pipe(v.array(NotifyTarget), v.maxLength(16));
+
 /** What an operator has said about one action type. */
 export const Contract = v.strictObject({
   type: ActionType,
@@ -105,7 +115,9 @@ export const Contract = v.strictObject({
   maxAttempts: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)), 1),
   rollback: v.optional(v.nullable(RollbackPolicy), null),
   retention: v.optional(Retention, { context: "ephemeral", payload: "operational", evidence: "compliance" }),
-  notify: v.optional(v.pipe(v.array(Label), v.maxLength(16)), []),
+  notify: v.optional(NotifyTargets, []),
+  /** Who is told once the action has escalated to level 1, 2, …: on time (`clocks.escalateAfter`), or as soon as a delivery fails. */
+  escalateTo: v.optional(v.pipe(v.array(NotifyTargets), v.maxLength(8))),
 });
 export type Contract = v.InferOutput<typeof Contract>;
 

@@ -23,7 +23,7 @@ export type Scope = v.InferOutput<typeof Scope>;
 /** What a new key of each kind of principal gets when no scopes are named. */
 export const defaultScopes = {
   agent: ["actions:request", "actions:read"],
-  person: ["actions:read", "votes:write", "policy:read", "directory:read"],
+  person: ["actions:read", "votes:write", "policy:read", "directory:read", "metrics:read"],
   service: ["actions:read"],
 } as const satisfies Record<string, readonly Scope[]>;
 
@@ -50,7 +50,10 @@ export type Principal = {
   /** `agent:deployer`, `person:alice`, `service:auditor`. */
   readonly id: string;
   readonly scopes: readonly Scope[];
+  /** The id of the key, or of the session for a person who is signed in on the page. */
   readonly keyId: string;
+  /** Epoch ms of the sign-in, for a person on the page; absent for a key. */
+  readonly signedInAt?: number;
 };
 
 /** `agent:deployer` → `agent`. */

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { Directory } from "./directory.ts";
+import { SlackLink } from "./link.ts";
 import { Policy } from "./policy.ts";
 import { Digest } from "./text.ts";
 import { Endpoint } from "./webhook.ts";
@@ -11,6 +12,8 @@ export const Snapshot = v.strictObject({
   policy: v.nullable(v.strictObject({ version: Digest, document: Policy })),
   directory: Directory,
   endpoints: v.array(Endpoint),
+  /** Which Slack user is which person. */
+  links: v.array(SlackLink),
   /** 32 random bytes in hex, made once per workspace. */
   salt: v.string(),
 });

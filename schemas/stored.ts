@@ -1,8 +1,10 @@
 import * as v from "valibot";
 import { Callback, Detail, Effect, Requester, SeatView, State, Target, Via, VoteDecision } from "./action.ts";
+import { ActionChannel } from "./channel.ts";
 import { JsonObject } from "./json.ts";
 import { Contract, Selector } from "./policy.ts";
 import { PersonId } from "./text.ts";
+import { noTimes, Times } from "./timings.ts";
 import { NoticeType } from "./webhook.ts";
 
 const Millis = v.pipe(v.number(), v.integer());
@@ -104,6 +106,8 @@ export const ActionState = v.strictObject({
     v.strictObject({ startedBy: v.string(), reason: v.string(), outcome: v.nullable(Outcome) }),
   ),
   lateEvents: Millis,
+  /** An action from before there were times starts without. */
+  times: v.optional(Times, noTimes),
 });
 export type ActionState = v.InferOutput<typeof ActionState>;
 
@@ -118,6 +122,8 @@ export const StoredAction = v.strictObject({
   /** The address the last command came by: links in notices are made from it. */
   origin: v.string(),
   subscribers: v.array(Subscriber),
+  /** Who else is told, as the contract named them when it was asked for. */
+  channels: v.optional(v.array(ActionChannel), []),
   /** When the alarm is set for (epoch ms), so that one which would not move is not set again. */
   alarmAt: OptionalMillis,
   /** The Board has this seq; until it has the last one, `boardDue` is when it is to be told again. */

@@ -1,6 +1,6 @@
 // Runs on whatever Node the machine has (20 or newer) before anything is installed: Node's own modules only.
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, statSync, utimesSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -25,6 +25,50 @@ export async function ensureInstalled() {
       "The pinned Node is missing: npm did not run its install script. Try `npm rebuild node`.",
     );
   }
+}
+
+const pageFolder = join(root, "dist");
+const pageSources = ["dashboard", "core", "schemas", "vite.config.ts", "package-lock.json"];
+
+/**
+ * Builds the page when it is missing or older than what it is made of. Built beside the old one and put in its place when it is
+ * whole, so that an engine that is being tried out never serves half a page.
+ * Throws an Error with what vite said when the build fails.
+ */
+export async function ensureBuilt() {
+  const built = join(pageFolder, "index.html");
+  const newest = Math.max(...pageSources.map((name) => newestIn(join(root, name))));
+  if (existsSync(built) && statSync(built).mtimeMs > newest) return;
+  const progress = startProgress("Building the page", 0);
+  const draft = join(root, "node_modules", `.page.${process.pid}`);
+  const vite = join(root, "node_modules", "vite", "bin", "vite.js");
+  const child = spawn(pinnedNode, [vite, "build", "--logLevel", "warn", "--outDir", draft], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text) => (said += text));
+  }
+  const code = await new Promise((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", resolve);
+  });
+  progress.stop();
+  try {
+    if (code !== 0) throw new Error(`The page was not built (${code}).\n${said}`);
+    rmSync(pageFolder, { recursive: true, force: true });
+    renameSync(draft, pageFolder);
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+/** When a file, or the last one in a folder, was changed (epoch ms). */
+function newestIn(path) {
+  const { mtimeMs } = statSync(path);
+  if (!statSync(path).isDirectory()) return mtimeMs;
+  return Math.max(mtimeMs, ...readdirSync(path).map((name) => newestIn(join(path, name))));
 }
 
 /** A sentence saying why an install is due, or null when everything is in place. */

@@ -5,7 +5,7 @@ import ora from "ora";
 import { type Engine, startEngine } from "./start/engine.ts";
 import { greeting } from "./start/greeting.ts";
 import { demandFree } from "./start/port.ts";
-import { setUp } from "./start/setup.ts";
+import { setUp, signInLink } from "./start/setup.ts";
 import { Shutdown } from "./start/shutdown.ts";
 import { StartError, State } from "./start/state.ts";
 
@@ -72,9 +72,11 @@ async function main({ port, reset, state: folder, json }: Options): Promise<void
   state.serving(engine.url);
   progress.text = "Loading the starter policy and directory";
   const file = await setUp(state, engine.url, join(root, "scripts", "starter"));
+  const signIn = json ? "" : await signInLink(file, "person:bob");
   progress.stop();
   const isDefault = state.folder === join(root, defaultState);
-  console.log(json ? JSON.stringify(file) : greeting(file, { devFile: shown(state.devFilePath), isDefault }));
+  const devFile = shown(state.devFilePath);
+  console.log(json ? JSON.stringify(file) : greeting(file, { devFile, isDefault, signIn }));
   keepSweeping(engine);
 }
 

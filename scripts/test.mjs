@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { binFolder, ensureInstalled, root } from "./ensure.mjs";
+import { binFolder, ensureBuilt, ensureInstalled, root } from "./ensure.mjs";
 
 const chromium = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
 
@@ -13,6 +13,8 @@ const steps = [
     commands: [
       ["tsc", "--project", "tsconfig.worker.json"],
       ["tsc", "--project", "tsconfig.node.json"],
+      ["tsc", "--project", "tsconfig.page.json"],
+      ["tsc", "--project", "tsconfig.browser.json"],
     ],
   },
   { name: "lint", commands: [["oxlint", "--deny-warnings"]] },
@@ -41,6 +43,7 @@ async function main(args) {
   const started = performance.now();
   try {
     await ensureInstalled();
+    await ensureBuilt();
     for (const step of chosen) {
       if (await run(step)) continue;
       console.error(`\nFAILED: ${step.name}. Alone: npm test -- --only ${step.name}`);

@@ -1,9 +1,14 @@
 import { createHash } from "node:crypto";
 import { parseKeyText } from "../core/key-text.ts";
+import { workspaceOfPass } from "../core/pass-text.ts";
+import { sessionScopes } from "../core/session.ts";
 import { principalKind, type Principal, type Scope } from "../schemas/principal.ts";
 import type { Snapshot } from "../schemas/snapshot.ts";
 import { ProblemError } from "./http/problem.ts";
-import { identify } from "./known.ts";
+import { accessPerson } from "./access.ts";
+import { sessionCookieOf } from "./cookie.ts";
+import { identify, identifySession } from "./known.ts";
+import { demandOwnOrigin, demandOwnPage } from "./origin.ts";
 
 /** SHA-256 of UTF-8 text as lower-case hex. */
 export const sha256Hex = (text: string): string => createHash("sha256").update(text).digest("hex");
@@ -17,32 +22,68 @@ export function bearerOf(request: Request): string | null {
 export type Authenticated = { principal: Principal; snapshot: Snapshot };
 
 /**
- * Who is calling.
- * 1. A bearer token of our form with a right checksum, else 401 (no object is asked).
- * 2. A key the workspace's Registry knows by its SHA-256, neither expired nor revoked, else 401.
- * 3. A principal that is still active in the directory, else 401.
- * Every failure is the same answer, so that a caller cannot tell which step failed.
+ * Who is calling: by a key where one is sent, else by what the browser shows of a person who is signed in.
+ * Every failure is the same 401, so that a caller cannot tell which step failed.
  */
 export async function authenticate(request: Request, env: Env, now: number): Promise<Authenticated> {
-  const text = bearerOf(request);
-  const parsed = text === null ? null : parseKeyText(text);
-  if (text === null || parsed === null || parsed.workspace === "engine") throw unauthenticated();
-  const found = await identify(env, { ...parsed, hash: sha256Hex(text) }, now);
-  if (found === null) throw unauthenticated();
-  const { record, snapshot } = found;
-  const kind = principalKind(record.principal);
-  if (!isActive(record.principal, kind, snapshot)) throw unauthenticated();
-  const principal = {
-    workspace: record.workspace,
-    kind,
-    id: record.principal,
-    scopes: record.scopes,
-    keyId: record.id,
-  };
-  return { principal, snapshot };
+  const found = request.headers.has("authorization")
+    ? await byKey(request, env, now)
+    : await byBrowser(request, env, now);
+  if (found === null || !isActive(found.principal, found.snapshot)) throw unauthenticated();
+  return found;
 }
 
-function isActive(id: string, kind: Principal["kind"], snapshot: Snapshot): boolean {
+/**
+ * 1. A bearer token of our form with a right checksum (no object is asked otherwise).
+ * 2. A key the workspace's Registry knows by its SHA-256, neither expired nor revoked.
+ */
+async function byKey(request: Request, env: Env, now: number): Promise<Authenticated | null> {
+  const text = bearerOf(request);
+  const parsed = text === null ? null : parseKeyText(text);
+  if (text === null || parsed === null || parsed.workspace === "engine") return null;
+  const found = await identify(env, { ...parsed, hash: sha256Hex(text) }, now);
+  if (found === null) return null;
+  const { record, snapshot } = found;
+  const { workspace, principal: id, scopes, id: keyId } = record;
+  return { principal: { workspace, kind: principalKind(id), id, scopes, keyId }, snapshot };
+}
+
+/**
+ * 1. Cloudflare Access's token, where Access is configured and sent one: it alone counts then.
+ * 2. Else the session's cookie.
+ * 3. What changes something, or opens a WebSocket, comes from our own page (403): a browser sends both to us for any site.
+ */
+async function byBrowser(request: Request, env: Env, now: number): Promise<Authenticated | null> {
+  const signedIn = (await accessOf(request, env)) ?? (await sessionOf(request, env, now));
+  if (signedIn === null || signedIn === "refused") return null;
+  const url = new URL(request.url);
+  if (request.headers.get("upgrade") !== null) demandOwnOrigin(request, url);
+  else if (request.method !== "GET" && request.method !== "HEAD") demandOwnPage(request, url);
+  const { workspace, person: id, keyId, signedInAt, snapshot } = signedIn;
+  const scopes = sessionScopes(snapshot.directory, id);
+  return { principal: { workspace, kind: "person", id, scopes, keyId, signedInAt }, snapshot };
+}
+
+type SignedIn = { workspace: string; person: string; keyId: string; signedInAt: number; snapshot: Snapshot };
+
+async function accessOf(request: Request, env: Env): Promise<SignedIn | "refused" | null> {
+  const found = await accessPerson(request, env);
+  if (found === undefined) return null;
+  return found === null ? "refused" : { ...found, keyId: `access:${found.person}` };
+}
+
+async function sessionOf(request: Request, env: Env, now: number): Promise<SignedIn | null> {
+  const text = sessionCookieOf(request, env, new URL(request.url));
+  const workspace = text === null ? null : workspaceOfPass(text);
+  if (text === null || workspace === null || workspace === "engine") return null;
+  const found = await identifySession(env, { workspace, hash: sha256Hex(text) }, now);
+  if (found === null) return null;
+  const { id: keyId, person, signedInAt } = found.session;
+  return { workspace, person, keyId, signedInAt, snapshot: found.snapshot };
+}
+
+/** Services are in no directory. */
+function isActive({ id, kind }: Principal, snapshot: Snapshot): boolean {
   if (kind === "service") return true;
   const book = kind === "agent" ? snapshot.directory.agents : snapshot.directory.people;
   return Object.hasOwn(book, id) && book[id]?.active === true;
@@ -50,7 +91,8 @@ function isActive(id: string, kind: Principal["kind"], snapshot: Snapshot): bool
 
 /** 401, the same for every reason. */
 export function unauthenticated(): ProblemError {
-  const detail = "Send `Authorization: Bearer hp_…` with a key that is neither expired nor revoked.";
+  const detail =
+    "Send `Authorization: Bearer hp_…` with a key that is neither expired nor revoked, or sign in on the page.";
   return new ProblemError("unauthenticated", { detail }, { "www-authenticate": 'Bearer realm="holdpoint"' });
 }
 

@@ -1,6 +1,10 @@
 import { webhookUrlFault } from "../core/webhook-url.ts";
 import type { Delivery } from "../schemas/message.ts";
-import { messageId, sendWebhook, type Fetch, type Sent } from "./channels/webhook.ts";
+import { isChannel } from "../core/outbox.ts";
+import type { Shown } from "../schemas/channel.ts";
+import { permanently, type ChannelContext, type Told } from "./channels/channel.ts";
+import { channelOf } from "./channels/table.ts";
+import { messageId, sendWebhook, type Fetch } from "./channels/webhook.ts";
 
 /** Where a delivery goes, as the Registry or the action has it at the moment of sending. */
 export type Recipient = {
@@ -13,7 +17,8 @@ export type Recipient = {
   readonly endpointId: string | null;
 };
 
-export type Ack = { seq: number; sink: string };
+/** `shown`: the card that a channel shows the recipient now. */
+export type Ack = { seq: number; sink: string; shown?: Shown };
 /** Why a delivery did not arrive, as the action keeps it and operators read it: never a word of the receiver's own. */
 export type DeliveryFailure = { error: string; permanent: boolean; retryAfterMs: number | null };
 
@@ -30,6 +35,8 @@ export interface DeliveryDeps {
   payloadOf(delivery: Delivery): Promise<string | null>;
   acknowledge(workspace: string, action: string, acks: Ack[]): Promise<void>;
   fail(delivery: Delivery, failure: DeliveryFailure): Promise<void>;
+  /** What a channel is given to send with. */
+  channelContext(delivery: Delivery): ChannelContext;
   /** The receiver answered 410: nothing more is to be sent there. */
   deactivate(workspace: string, endpointId: string): Promise<void>;
 }
@@ -86,8 +93,13 @@ async function attemptOnce(copies: readonly Delivery[], deps: DeliveryDeps): Pro
   const [delivery] = copies;
   if (delivery === undefined) return { copies, acked: null, error: null };
   try {
-    const sent = await attempt(delivery, deps);
-    if (sent.ok) return { copies, acked: { seq: delivery.seq, sink: delivery.sink }, error: null };
+    const { seq, sink } = delivery;
+    const sent = isChannel(sink) ? await tellChannel(delivery, deps) : await attempt(delivery, deps);
+    if (sent === "held") return { copies, acked: null, error: null };
+    if (sent.ok) {
+      const { shown } = sent;
+      return { copies, acked: { seq, sink, ...(shown !== undefined && { shown }) }, error: null };
+    }
     const { error, permanent, retryAfterMs } = sent;
     await deps.fail(delivery, { error, permanent, retryAfterMs });
     return { copies, acked: null, error: null };
@@ -96,25 +108,25 @@ async function attemptOnce(copies: readonly Delivery[], deps: DeliveryDeps): Pro
   }
 }
 
-const refused = (error: string): Sent => ({
-  ok: false,
-  error,
-  permanent: true,
-  gone: false,
-  retryAfterMs: null,
-});
+async function tellChannel(delivery: Delivery, deps: DeliveryDeps): Promise<Told> {
+  const channel = channelOf(delivery.sink);
+  if (channel === null) return permanently("not sent: no such channel is known here");
+  return channel.send(delivery, deps.channelContext(delivery));
+}
 
 /**
  * One attempt, in this order:
  * 1. who it goes to, as of now; 2. the address rule once more, because it may be stricter than at registration and
  * the row may be older than the rule (T12); 3. a secret to sign with; 4. the body; 5. the send; 6. after a 410, no more.
  */
-async function attempt(delivery: Delivery, deps: DeliveryDeps): Promise<Sent> {
+async function attempt(delivery: Delivery, deps: DeliveryDeps): Promise<Told> {
   const recipient = await deps.recipientOf(delivery);
-  if (recipient === null) return refused("the recipient was removed or switched off");
+  if (recipient === null) return permanently("the recipient was removed or switched off");
   const fault = webhookUrlFault(recipient.url, { allowLoopback: deps.allowLoopback });
-  if (fault !== null) return refused(`not sent: the URL ${fault}`);
-  if (recipient.secrets.length === 0) return refused("not sent: its signing secret is not there any more");
+  if (fault !== null) return permanently(`not sent: the URL ${fault}`);
+  if (recipient.secrets.length === 0) {
+    return permanently("not sent: its signing secret is not there any more");
+  }
   const body = await bodyOf(delivery, recipient.payload, deps);
   const { url, secrets } = recipient;
   const id = messageId(delivery.action, delivery.seq, delivery.sink);

@@ -23,7 +23,8 @@ const Stored = v.pipe(v.string(), v.parseJson(), v.object({ status: v.number(), 
 export async function once(call: Call<unknown>, make: () => Promise<Repeatable>): Promise<Repeatable> {
   const { idempotencyKey, env, principal, fingerprint, now } = call;
   if (idempotencyKey === null) return make();
-  const token = bearerOf(call.request) ?? "";
+  // A session is handed no secrets, so its answers need no secret to be sealed with.
+  const token = bearerOf(call.request) ?? principal.keyId;
   const scope = [principal.id, call.request.method, call.url.pathname, idempotencyKey];
   const key = sha256Hex(JSON.stringify(scope));
   const earlier = await reserved(call, { key, fingerprint });

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { KeyRecord } from "../schemas/principal.ts";
+import type { SessionRecord } from "../schemas/session.ts";
 import { Snapshot } from "../schemas/snapshot.ts";
 import { registryOf } from "./stubs.ts";
 
@@ -14,6 +15,8 @@ const maxKeys = 10_000;
 
 type KnownKey = { record: KeyRecord; checkedAt: number };
 const keys = new Map<string, KnownKey>();
+type KnownSession = { workspace: string; session: SessionRecord; checkedAt: number };
+const sessions = new Map<string, KnownSession>();
 const snapshots = new Map<string, Snapshot>();
 
 export type Identified = { record: KeyRecord; snapshot: Snapshot };
@@ -51,6 +54,35 @@ export async function identify(
   if (keys.size >= maxKeys) keys.clear();
   if (asked === generation) keys.set(key.hash, { record: answer.key, checkedAt: now });
   return { record: answer.key, snapshot };
+}
+
+/** The session behind a cookie (its SHA-256) and the workspace's snapshot, or null for one that is over. */
+export async function identifySession(
+  env: Env,
+  { workspace, hash }: { workspace: string; hash: string },
+  now: number,
+): Promise<{ session: SessionRecord; snapshot: Snapshot } | null> {
+  const cached = sessions.get(hash);
+  const snapshot = snapshots.get(workspace);
+  if (cached !== undefined && snapshot !== undefined && now - cached.checkedAt < freshMs) {
+    return now < cached.session.endsAt ? { session: cached.session, snapshot } : null;
+  }
+  const knownVersion = snapshot?.version ?? null;
+  const answer = await registryOf(env, workspace).session({ hash, knownVersion, now });
+  const current = take(workspace, answer.snapshot);
+  if (answer.session === null || current === undefined) {
+    sessions.delete(hash);
+    return null;
+  }
+  if (sessions.size >= maxKeys) sessions.clear();
+  sessions.set(hash, { workspace, session: answer.session, checkedAt: now });
+  return { session: answer.session, snapshot: current };
+}
+
+/** The workspace's snapshot for somebody whom another authority has proven; null where there is no such workspace. */
+export async function readKnown(env: Env, workspace: string): Promise<Snapshot | null> {
+  const answer = await registryOf(env, workspace).known(snapshots.get(workspace)?.version ?? null);
+  return take(workspace, answer.snapshot) ?? null;
 }
 
 /**
@@ -93,5 +125,8 @@ export function forget(workspace: string): void {
   snapshots.delete(workspace);
   for (const [hash, { record }] of keys) {
     if (record.workspace === workspace) keys.delete(hash);
+  }
+  for (const [hash, session] of sessions) {
+    if (session.workspace === workspace) sessions.delete(hash);
   }
 }

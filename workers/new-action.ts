@@ -4,6 +4,7 @@ import { canonicalJson } from "../core/canonical.ts";
 import { schedulingMaxMs } from "../core/clocks.ts";
 import { approvalDigest } from "../core/digest.ts";
 import { argumentFaults } from "../core/policy/arguments.ts";
+import { channelsOf } from "../core/notify.ts";
 import { decide } from "../core/policy/decide.ts";
 import { scopeRefusal } from "../core/scope.ts";
 import { webhookUrlFault } from "../core/webhook-url.ts";
@@ -87,6 +88,7 @@ async function prepare(sender: Sender, request: ActionRequest, id: string): Prom
       decision: decide(contract),
     },
     known: knownFor(snapshot, principal, "nothing"),
+    channels: channelsOf(contract, snapshot.directory, snapshot.links),
     key: sender.idempotencyKey,
     fingerprint: sender.fingerprint,
     origin: sender.url.origin,

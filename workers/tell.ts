@@ -22,10 +22,12 @@ export type Leased = Done & { lease: LeaseAnswer };
 /** The authenticated caller as the actor of an event. */
 export const actorOf = ({ kind, id }: Principal): Actor => ({ kind, id });
 
+export const actionIdPattern = /^act_[A-Za-z0-9_-]{22}$/u;
+
 /** The id in a path, or the one 404. Ids are ours alone, so anything of another form asks no object. */
 export function actionId(params: Readonly<Record<string, string>>): string {
   const { id } = params;
-  if (id === undefined || !/^act_[A-Za-z0-9_-]{22}$/u.test(id)) throw notFound();
+  if (id === undefined || !actionIdPattern.test(id)) throw notFound();
   return id;
 }
 

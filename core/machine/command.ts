@@ -27,6 +27,8 @@ export type Command =
       startupMs: number | null;
     }
   | { type: "rollback"; actor: Actor; reason: string }
+  /** A level of escalation whose time has not come: a delivery to the level before it has failed. */
+  | { type: "escalate"; actor: Actor; level: number }
   /** The alarm, a sweep or a visit: nothing but time has passed. */
   | { type: "tick"; actor: Actor };
 export type CommandType = Command["type"];

@@ -233,6 +233,14 @@ const emissions = {
     reason: command.summary,
     data: reportData(situation, command, "none"),
   })),
+  escalated: from("escalate", ({ now }, command) => ({
+    type: "escalated",
+    state: "pending",
+    detail: null,
+    actor: command.actor,
+    reason: "a delivery has failed",
+    data: { dueAt: now, level: command.level },
+  })),
   rollbackFailed: from("report", (situation, command) => ({
     type: "rollback_failed",
     state: "rollback_failed",

@@ -1,6 +1,8 @@
 import type { Event, EventOf } from "../../schemas/event.ts";
 import type { ActionState, Lease, Outcome, Payload } from "../../schemas/stored.ts";
+import { noTimes } from "../../schemas/timings.ts";
 import { clocksOf } from "../clocks.ts";
+import { timesAfter } from "../timings.ts";
 
 const noDeadlines = { pending: null, approval: null, lease: null, execution: null, rollback: null } as const;
 
@@ -28,6 +30,7 @@ export function unborn(payload: Payload): ActionState {
     resolved: false,
     rollback: null,
     lateEvents: 0,
+    times: noTimes,
   };
 }
 
@@ -41,7 +44,8 @@ export function foldAll(payload: Payload, events: Iterable<Event>): ActionState 
 /** One event further. */
 export function fold(payload: Payload, state: ActionState, event: Event): ActionState {
   const { seq, at, detail } = event;
-  return { ...state, seq, at, state: event.state, detail, ...changes(payload, state, event) };
+  const times = timesAfter(state.times, event);
+  return { ...state, seq, at, state: event.state, detail, times, ...changes(payload, state, event) };
 }
 
 function changes(payload: Payload, state: ActionState, event: Event): Partial<ActionState> {

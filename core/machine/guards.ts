@@ -1,6 +1,8 @@
 import type { ProblemCode } from "../../schemas/problem.ts";
 import { ownerExcluded } from "../eligibility.ts";
 import { canonicalJson } from "../canonical.ts";
+import { clocksOf } from "../clocks.ts";
+import { escalationLevels } from "../notify.ts";
 import { decide } from "../policy/decide.ts";
 import { count, mayDecide, versionsOf, withVote, type Count } from "./counting.ts";
 import type { Command, Situation } from "./command.ts";
@@ -145,6 +147,12 @@ const predicates = {
   },
   insideRollbackWindow: ({ state, now }) =>
     state.deadlines.rollback !== null && now < state.deadlines.rollback,
+  nextLevel: on(
+    "escalate",
+    ({ payload, state }, command) =>
+      command.level === state.escalations + 1 &&
+      command.level <= escalationLevels(payload.contract, clocksOf(payload.contract).escalateAfterMs.length),
+  ),
 } as const satisfies Record<string, Predicate>;
 
 export type Guard = keyof typeof predicates;
@@ -231,6 +239,10 @@ export const refusals: Partial<Record<Guard, Saying>> = {
   mayRollBack: {
     code: "forbidden",
     detail: "The agent's owner, a counted approver or someone on call starts a rollback.",
+  },
+  nextLevel: {
+    code: "wrong_state",
+    detail: "It has escalated that far already, or no further level is named.",
   },
   insideRollbackWindow: {
     code: "wrong_state",

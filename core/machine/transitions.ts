@@ -72,6 +72,7 @@ export const transitions: Readonly<Record<Place, Readonly<Partial<Record<Command
     cancel,
     supersede,
     stopByPolicy: stoppedByPolicy,
+    escalate: { needs: ["nextLevel"], edges: [{ to: "pending", emit: ["escalated"] }] },
   },
   approved: {
     revoke: { needs: ["mayRevoke"], edges: cancelled("revoked") },

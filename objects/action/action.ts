@@ -2,20 +2,29 @@ import { DurableObject } from "cloudflare:workers";
 import type { Command, Facts } from "../../core/machine/command.ts";
 import { nextDue } from "../../core/machine/deadlines.ts";
 import { engine } from "../../core/machine/emissions.ts";
-import { foldAll, unborn } from "../../core/machine/fold.ts";
+import { foldAll } from "../../core/machine/fold.ts";
 import { step, type Step } from "../../core/machine/step.ts";
 import type { OutboxRow } from "../../core/outbox.ts";
-import { scopeRefusal } from "../../core/scope.ts";
 import { eventView, viewOf } from "../../core/view.ts";
-import type { ActionView, Callback, State } from "../../schemas/action.ts";
-import type { Directory } from "../../schemas/directory.ts";
+import type { ActionView, Callback } from "../../schemas/action.ts";
+import type { Shown, Sight } from "../../schemas/channel.ts";
 import type { Event } from "../../schemas/event.ts";
-import type { Contract } from "../../schemas/policy.ts";
-import type { Payload, StoredAction, Subscriber } from "../../schemas/stored.ts";
-import type { Known, LeaseAnswer, NewAction, Place, Reply, Told } from "./messages.ts";
+import type { Payload } from "../../schemas/stored.ts";
+import {
+  contractNow,
+  judgedNow,
+  leaseAnswer,
+  moving,
+  nobody,
+  placeOf,
+  refusedIdempotency,
+  scopeFault,
+} from "./judging.ts";
+import type { NewAction, Reply, SendRight, Told } from "./messages.ts";
 import { boardDueAfter, Outbox, type Ack, type Failure } from "./outbox.ts";
 import { changeOf, send } from "./outgoing.ts";
 import * as rows from "./rows.ts";
+import { newborn } from "./newborn.ts";
 import { Store, type Loaded } from "./store.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -53,13 +62,7 @@ export class Action extends DurableObject<Env> {
       operator: false,
       outOfScope: null,
     };
-    return this.#commit(
-      { payload, stored: newborn(payload, known.subscribers, origin) },
-      command,
-      facts,
-      mark,
-      origin,
-    );
+    return this.#commit({ payload, stored: newborn({ ...request, payload }) }, command, facts, mark, origin);
   }
 
   /** The first answer to a request that was taken in before, whatever policy says of it now; null where there was none. */
@@ -132,13 +135,37 @@ export class Action extends DurableObject<Env> {
 
   /** What the Board and the recipients have. */
   acknowledge(acks: Ack[]): void {
-    this.#outbox.acknowledge(acks, Date.now());
+    const now = Date.now();
+    if (this.#outbox.acknowledge(acks, now)) this.ctx.waitUntil(this.#outbox.flush(now));
   }
 
-  /** A delivery did not arrive; it is tried again, or kept as a dead letter. */
-  deliveryFailed(failure: Failure): void {
+  /** The right to send one row to a channel, so that a message that comes twice makes one card (peer failure P16). */
+  beginSend(row: Ack): SendRight {
     const now = Date.now();
-    if (this.#outbox.failed(failure, now, Math.random())) this.ctx.waitUntil(this.#outbox.flush(now));
+    this.#tick();
+    const begun = this.#outbox.begin(row, now);
+    const sight = begun.kind === "send" ? this.sight(begun.shown) : null;
+    if (begun.kind !== "send") return begun;
+    return sight === null ? { kind: "settled" } : { kind: "send", body: sight };
+  }
+
+  /** What a channel has to show of the action, a `Sight` as JSON text; null where there is no action. */
+  sight(shown: Shown | null = null): string | null {
+    const there = this.#store.load();
+    if (there === null) return null;
+    const { description, rollback } = there.payload.contract;
+    const told = { description: description ?? null, rollback: rollback !== null };
+    const action = this.#viewNow(there, there.stored.origin);
+    return JSON.stringify({ action, told, shown } satisfies Sight);
+  }
+
+  /** A delivery did not arrive; it is tried again, or kept as a dead letter, and the next level is told at once. */
+  deliveryFailed(failure: Failure): void {
+    this.#tick();
+    const now = Date.now();
+    const { dead, escalate } = this.#outbox.failed(failure, now, Math.random());
+    if (escalate !== null) this.#engineDoes({ type: "escalate", actor: engine, level: escalate });
+    if (dead) this.ctx.waitUntil(this.#outbox.flush(now));
   }
 
   /** Sends a dead letter again from the start. @returns false where there is no such dead letter. */
@@ -218,10 +245,14 @@ export class Action extends DurableObject<Env> {
 
   /** Deadlines that have passed become events. */
   #tick(): void {
+    this.#engineDoes({ type: "tick", actor: engine });
+  }
+
+  #engineDoes(command: Command): void {
     const there = this.#store.load();
     if (there === null) return;
     const facts = { contract: null, directory: nobody, operator: false, outOfScope: null };
-    const taken = step(there.payload, there.stored.state, { type: "tick", actor: engine }, facts, Date.now());
+    const taken = step(there.payload, there.stored.state, command, facts, Date.now());
     if (taken.events.length > 0) this.#append(there, taken, null, Date.now());
   }
 
@@ -266,55 +297,5 @@ export class Action extends DurableObject<Env> {
   }
 }
 
-/** States in which somebody is about to do something; in all others a waiter has its answer. */
-const moving: ReadonlySet<State> = new Set<State>(["pending", "executing", "rolling_back"]);
-
-/** Commands that are judged by the policy in force, beside the contract that the action has kept. */
-const judgedNow: ReadonlySet<Command["type"]> = new Set<Command["type"]>(["vote", "claim"]);
-
 /** When an alarm that failed goes off again. The sweep comes by once a minute anyway. */
 const failedAlarmMs = 30_000;
-
-const nobody: Directory = { version: 0, people: {}, agents: {}, groups: {}, delegations: [] };
-
-function newborn(payload: Payload, subscribers: readonly Subscriber[], origin: string): StoredAction {
-  const state = unborn(payload);
-  return {
-    schema: 1,
-    state,
-    origin,
-    subscribers: [...subscribers],
-    alarmAt: null,
-    boardSeq: 0,
-    boardDue: null,
-    deadLetters: 0,
-  };
-}
-
-const placeOf = ({ stored }: Loaded): Place => ({
-  state: stored.state.state,
-  stateDetail: stored.state.detail,
-  seq: stored.state.seq,
-});
-
-function refusedIdempotency(place: Place): Reply {
-  const detail = "This Idempotency-Key was used for another body. Use a new key for a new request.";
-  return { kind: "refused", refusal: { code: "idempotency_conflict", detail }, place };
-}
-
-/** The type's contract in force: the pinned one while the version is the pinned one, undefined where it must be asked for. */
-function contractNow(payload: Payload, known: Known): Contract | null | undefined {
-  if (known.policyVersion === payload.policyVersion) return payload.contract;
-  return known.contract;
-}
-
-function scopeFault(payload: Payload, { directory, roles }: Known, executor: string): string | null {
-  const agent = Object.hasOwn(directory.agents, executor) ? directory.agents[executor] : undefined;
-  if (agent === undefined) return "Only an agent of this workspace claims.";
-  return scopeRefusal(agent, roles, payload.contract, payload.target)?.detail ?? null;
-}
-
-function leaseAnswer(payload: Payload, lease: StoredAction["state"]["lease"]): LeaseAnswer | null {
-  if (lease === null) return null;
-  return { ...lease, type: payload.type, target: payload.target, digest: payload.digest };
-}

@@ -1,5 +1,6 @@
 import type { Command } from "../../core/machine/command.ts";
 import type { Refusal } from "../../core/refusal.ts";
+import type { ActionChannel } from "../../schemas/channel.ts";
 import type { Contract, RoleClass } from "../../schemas/policy.ts";
 import type { Directory } from "../../schemas/directory.ts";
 import type { Lease, Payload, Subscriber } from "../../schemas/stored.ts";
@@ -20,6 +21,8 @@ export type Known = {
 export type NewAction = {
   readonly payload: Omit<Payload, "createdAt">;
   readonly known: Known;
+  /** Who is told of it, as the contract names them; fixed from here on. */
+  readonly channels: readonly ActionChannel[];
   readonly key: string | null;
   readonly fingerprint: string;
   readonly origin: string;
@@ -55,3 +58,6 @@ export type LeaseAnswer = Pick<
   target: Payload["target"];
   digest: string;
 };
+
+/** The right to send to a channel. `body` is a `Sight` as JSON text: what there is to show, and the card there is. */
+export type SendRight = { kind: "settled" } | { kind: "held" } | { kind: "send"; body: string };

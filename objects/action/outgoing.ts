@@ -1,5 +1,6 @@
 import type { OutboxRow } from "../../core/outbox.ts";
 import { nextDue } from "../../core/machine/deadlines.ts";
+import { timingsOf } from "../../core/timings.ts";
 import { summaryOf, viewOf, withoutPayload } from "../../core/view.ts";
 import type { ActionChanged, DeadLetter, Delivery } from "../../schemas/message.ts";
 import type { Payload, StoredAction } from "../../schemas/stored.ts";
@@ -28,6 +29,7 @@ export function changeOf(
     seq: state.seq,
     ack,
     summary: summaryOf(payload, state),
+    timings: timingsOf(payload, state),
     dueAt: nextDue(payload, state)?.at ?? null,
     deadLetters,
     deliveries,

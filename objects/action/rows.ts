@@ -1,9 +1,9 @@
 import * as v from "valibot";
 import type { OutboxRow } from "../../core/outbox.ts";
+import { ChannelNotice } from "../../schemas/channel.ts";
 import { Event } from "../../schemas/event.ts";
 import type { DeadLetter } from "../../schemas/message.ts";
 import { Payload, StoredAction } from "../../schemas/stored.ts";
-import { NoticeType } from "../../schemas/webhook.ts";
 
 /**
  * The tables of one action, one function a statement. Few tables and no index, because each is a row written for
@@ -124,7 +124,7 @@ function outboxRow(row: Record<string, SqlStorageValue>): OutboxRow {
     v.object({
       seq: v.number(),
       sink: v.string(),
-      type: NoticeType,
+      type: ChannelNotice,
       at: v.number(),
       tries: v.number(),
       due: v.number(),
@@ -165,6 +165,39 @@ export function closeOutbox(sql: SqlStorage, seq: number, sink: string): boolean
   );
 }
 
+/** What a card that shows `seq` covers is delivered: everything but what is said beside the card. */
+export function closeShown(sql: SqlStorage, sink: string, seq: number): void {
+  sql.exec(
+    `UPDATE outbox SET status = 'delivered', due = NULL WHERE sink = ? AND seq <= ? AND status = 'open'
+      AND type NOT IN ('action.reminded', 'action.escalated')`,
+    sink,
+    seq,
+  );
+}
+
+/** What is left for a recipient comes due now. @returns whether something was left. */
+export function wakeOutbox(sql: SqlStorage, sink: string, now: number): boolean {
+  return (
+    sql.exec(
+      "UPDATE outbox SET due = MIN(due, ?) WHERE sink = ? AND status = 'open' AND tries = 1",
+      now,
+      sink,
+    ).rowsWritten > 0
+  );
+}
+
+/** When a row of the same recipient that has failed is tried again (epoch ms), if that is to come; else null. */
+export function waitingUntil(sql: SqlStorage, { seq, sink }: OutboxRow, now: number): number | null {
+  return sql
+    .exec<{ due: number | null }>(
+      "SELECT MIN(due) AS due FROM outbox WHERE sink = ? AND seq <> ? AND status = 'open' AND tries > 1 AND due > ?",
+      sink,
+      seq,
+      now,
+    )
+    .one().due;
+}
+
 export function buryOutbox(sql: SqlStorage, seq: number, sink: string, tries: number, error: string): void {
   sql.exec(
     "UPDATE outbox SET status = 'dead', due = NULL, tries = ?, error = ? WHERE seq = ? AND sink = ?",
@@ -197,7 +230,7 @@ export function readDeadLetters(sql: SqlStorage): DeadLetter[] {
           v.object({
             seq: v.number(),
             sink: v.string(),
-            type: NoticeType,
+            type: ChannelNotice,
             tries: v.number(),
             error: v.string(),
             at: v.number(),

@@ -14,6 +14,7 @@ const Place = v.object({
   open: v.number(),
   due_at: v.nullable(v.number()),
   summary: v.string(),
+  timings: v.nullable(v.string()),
 });
 export type Place = v.InferOutput<typeof Place>;
 
@@ -22,15 +23,19 @@ const Count = v.object({ state: v.string(), count: v.number() });
 
 /** What the Board has of one action, or null. */
 export function findAction(sql: SqlStorage, id: string): Place | null {
-  const [row] = sql.exec("SELECT seq, open, due_at, summary FROM actions WHERE id = ?", id).toArray();
+  const [row] = sql
+    .exec("SELECT seq, open, due_at, summary, timings FROM actions WHERE id = ?", id)
+    .toArray();
   return row === undefined ? null : v.parse(Place, row);
 }
 
 export function insertAction(sql: SqlStorage, change: ActionChanged): void {
   const { action, seq, summary, dueAt } = change;
   const open = isOpen(summary.state) ? 1 : 0;
-  const insert = "INSERT INTO actions (id, seq, open, due_at, summary) VALUES (?, ?, ?, ?, ?)";
-  sql.exec(insert, action, seq, open, dueAt, JSON.stringify(summary));
+  const { timings, endedAt } = timingColumns(change);
+  const insert =
+    "INSERT INTO actions (id, seq, open, due_at, summary, timings, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?)";
+  sql.exec(insert, action, seq, open, dueAt, JSON.stringify(summary), timings, endedAt);
 }
 
 /**
@@ -41,18 +46,28 @@ export function updateAction(sql: SqlStorage, change: ActionChanged, place: Plac
   const { action, seq, summary, dueAt } = change;
   const open = isOpen(summary.state) ? 1 : 0;
   const text = JSON.stringify(summary);
-  if (open === place.open) {
-    sql.exec("UPDATE actions SET seq = ?, due_at = ?, summary = ? WHERE id = ?", seq, dueAt, text, action);
-    return;
-  }
-  sql.exec(
-    "UPDATE actions SET seq = ?, due_at = ?, summary = ?, open = ? WHERE id = ?",
-    seq,
-    dueAt,
-    text,
-    open,
-    action,
-  );
+  const { timings, endedAt } = timingColumns(change);
+  const set = "seq = ?, due_at = ?, summary = ?, timings = coalesce(?, timings), ended_at = ?";
+  const values = [seq, dueAt, text, timings, endedAt];
+  if (open === place.open) sql.exec(`UPDATE actions SET ${set} WHERE id = ?`, ...values, action);
+  else sql.exec(`UPDATE actions SET ${set}, open = ? WHERE id = ?`, ...values, open, action);
+}
+
+/** Whether a row says what the action says, as far as the figures and the lists go. */
+export function isSame({ summary, timings }: Place, change: ActionChanged): boolean {
+  return summary === JSON.stringify(change.summary) && timings === timingColumns(change).timings;
+}
+
+/** `timings` as it is stored, and when (epoch ms) the last wait of the action was over. */
+function timingColumns({ timings, summary }: ActionChanged): {
+  timings: string | null;
+  endedAt: number | null;
+} {
+  if (timings === undefined) return { timings: null, endedAt: null };
+  const over = isOpen(summary.state)
+    ? null
+    : Math.max(timings.finishedAt ?? 0, timings.leftAt ?? 0, timings.decidedAt ?? 0);
+  return { timings: JSON.stringify(timings), endedAt: over };
 }
 
 /** Rows strictly between two; the whole table when both are left out. */
@@ -72,6 +87,24 @@ export function listActions(
     .exec(select, ...bindings, limit)
     .toArray()
     .map((row) => v.parse(Listed, row));
+}
+
+const riskOrder =
+  "CASE summary ->> '$.risk' WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 ELSE 3 END";
+
+/** The most dangerous first, of those the one that ends first, at most `limit`. */
+export function mostUrgent(
+  sql: SqlStorage,
+  conditions: readonly Condition[],
+  limit: number,
+): ActionSummary[] {
+  const terms = conditions.map((condition) => condition.sql).join(" AND ");
+  const deadline = "coalesce(summary ->> '$.deadline', '9')";
+  const select = `SELECT row, summary FROM actions WHERE ${terms} ORDER BY ${riskOrder}, ${deadline}, row LIMIT ?`;
+  return sql
+    .exec(select, ...conditions.flatMap(({ bindings }) => bindings), limit)
+    .toArray()
+    .map((row) => v.parse(Listed, row).summary);
 }
 
 /** The row that came last; 0 while there is none. */

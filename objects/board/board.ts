@@ -1,27 +1,35 @@
 import { DurableObject } from "cloudflare:workers";
 import { decodeCursor, encodeCursor } from "../../core/cursor.ts";
+import type { Reader } from "../../core/reader.ts";
 import type { ActionList, ActionSummary } from "../../schemas/action.ts";
 import { limits } from "../../schemas/limits.ts";
 import type { ActionChanged } from "../../schemas/message.ts";
+import type { Figures, MetricsWindow } from "../../schemas/metrics.ts";
 import { migrate } from "../migrate.ts";
 import {
   countOpen,
   findAction,
   insertAction,
+  isSame,
   lastRow,
   listActions,
+  mostUrgent,
   openActions,
   overdueActions,
   updateAction,
 } from "./actions.ts";
 import { dropDeadLetters, listDeadLetters, putDeadLetters, type Lost } from "./dead-letters.ts";
-import { conditionsOf, needsScan, type ListFilter, type WaitingFor } from "./filter.ts";
+import { Feed } from "./feed.ts";
+import { conditionsOf, needsScan, type ListFilter } from "./filter.ts";
+import { Metrics } from "./metrics.ts";
 import { migrations } from "./migrations.ts";
+import { pointOf, pointSinkOf, type PointSink } from "./points.ts";
+import { newlyDecided, type Sends } from "./timings.ts";
 
 /** A page of a list: at most `limit` items (100 and fewer), on from `cursor`. */
 export type Page = { cursor?: string | undefined; limit: number };
 
-/** What one reader has in front of them: what waits for them, then what else is pending, each newest first. */
+/** What one reader has in front of them: what waits for them, then what else is pending, each by risk and deadline. */
 export type Inbox = {
   waiting: ActionSummary[];
   pending: ActionSummary[];
@@ -34,44 +42,76 @@ export type Inbox = {
  */
 export class Board extends DurableObject<Env> {
   readonly #sql: SqlStorage;
+  readonly #feed: Feed;
+  readonly #metrics: Metrics;
+  readonly #points: PointSink;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
     migrate(ctx.storage, migrations);
+    this.#feed = new Feed(ctx);
+    this.#metrics = new Metrics(ctx.storage);
+    this.#points = pointSinkOf(env);
   }
 
   /** Takes in what changed, in one transaction. What it already has, or has newer, changes nothing. */
   apply(changes: ActionChanged[]): void {
-    this.ctx.storage.transactionSync(() => {
-      for (const change of changes) this.#take(change, false);
-    });
+    this.#takeAll(changes, false);
   }
 
   /**
    * Takes in what the actions say of themselves at this moment: as `apply`, and a row of the same seq is put right.
    */
   restore(changes: ActionChanged[]): void {
-    this.ctx.storage.transactionSync(() => {
-      for (const change of changes) this.#take(change, true);
-    });
+    this.#takeAll(changes, true);
+  }
+
+  /** The feed: a WebSocket that hibernates. The Worker has authenticated the caller. */
+  override fetch(request: Request): Response {
+    return this.#feed.open(new URL(request.url).searchParams.get("after"), Date.now());
+  }
+
+  override webSocketClose(socket: WebSocket, code: number): void {
+    this.#feed.close(socket, code);
+  }
+
+  override webSocketError(): void {
+    // The runtime drops the socket; whoever held it comes back.
+  }
+
+  /** Told only after the commit, so that nobody is shown what is then not so. */
+  #takeAll(changes: readonly ActionChanged[], exact: boolean): void {
+    const { decided, taken } = this.ctx.storage.transactionSync(() => ({
+      decided: newlyDecided(this.#sql, changes),
+      taken: changes.filter((change) => this.#take(change, exact)),
+    }));
+    for (const change of decided) {
+      const point = pointOf(change);
+      if (point !== null) this.#points.write(point);
+    }
+    this.#feed.announce(
+      taken.map(({ summary }) => summary),
+      Date.now(),
+    );
   }
 
   /**
    * A dead letter changes no seq, so of two messages with one seq either may be the later. `apply` then only adds
    * letters: one that is listed although it was sent again is gone with the next seq or repair, while one that is not
    * listed would be sent by nobody.
+   * @returns whether what is listed of the action has changed.
    */
-  #take(change: ActionChanged, exact: boolean): void {
+  #take(change: ActionChanged, exact: boolean): boolean {
     const place = findAction(this.#sql, change.action);
     const known = place?.seq ?? -1;
-    if (change.seq < known) return;
+    if (change.seq < known) return false;
+    const differs = change.seq > known || (exact && place !== null && !isSame(place, change));
     if (place === null) insertAction(this.#sql, change);
-    else if (change.seq > known || (exact && place.summary !== JSON.stringify(change.summary))) {
-      updateAction(this.#sql, change, place);
-    }
+    else if (differs) updateAction(this.#sql, change, place);
     if (exact || change.seq > known) dropDeadLetters(this.#sql, change.action, change.deadLetters);
     putDeadLetters(this.#sql, change.action, change.deadLetters);
+    return differs;
   }
 
   /**
@@ -90,10 +130,14 @@ export class Board extends DurableObject<Env> {
   }
 
   /** The queue as one reader sees it, `reader` null for a key that is nobody's. Not called `queue`: RPC keeps that name for itself. */
-  inbox(reader: WaitingFor | null, limit: number): Inbox {
+  inbox(
+    reader: Reader | null,
+    limit: number,
+    filter: Pick<ListFilter, "risk" | "type" | "group"> = {},
+  ): Inbox {
     const size = pageSize(limit);
-    const pick = (filter: ListFilter): ActionSummary[] =>
-      listActions(this.#sql, conditionsOf(filter), {}, size).map(({ summary }) => summary);
+    const pick = (which: ListFilter): ActionSummary[] =>
+      mostUrgent(this.#sql, conditionsOf({ ...filter, ...which }), size);
     const waiting = reader === null ? [] : pick({ waitingFor: reader });
     const mine = new Set(waiting.map(({ id }) => id));
     const others = pick({ state: "pending" }).filter(({ id }) => !mine.has(id));
@@ -126,6 +170,26 @@ export class Board extends DurableObject<Env> {
       items: page.map(({ action, letter }) => ({ ...letter, action })),
       nextCursor: nextOf(rows, page),
     };
+  }
+
+  /** How long people wait and who decides, over one window that ends at `now` (epoch ms). */
+  figures(window: MetricsWindow, now: number): Figures {
+    return this.#metrics.figures(window, now);
+  }
+
+  /** The same for machines, in the Prometheus text format. */
+  prometheus(now: number): string {
+    return this.#metrics.prometheus(now);
+  }
+
+  /** A person has opened an action. @returns false where it waits for nobody, or has not come here yet. */
+  see(action: string, person: string, now: number): boolean {
+    return this.#metrics.see(action, person, now);
+  }
+
+  /** What came of sending an action's notices. */
+  sent(sends: Sends): void {
+    this.#metrics.sent(sends);
   }
 
   /** Open actions by state. Finished ones are not counted: their number only grows, and so would the price of asking. */

@@ -1,16 +1,16 @@
+import type { Reader } from "../../core/reader.ts";
 import type { State } from "../../schemas/action.ts";
-
-/** Whose turn it might be: a person and the groups they are in, their own and those delegated to them. */
-export type WaitingFor = { person: string; groups: string[] };
+import type { Risk } from "../../schemas/policy.ts";
 
 /** What a list is narrowed to. Every field that is left out lets everything through. */
 export type ListFilter = {
   state?: State | undefined;
   type?: string | undefined;
   class?: string | undefined;
+  risk?: Risk | undefined;
   /** A group whose members one of the seats asks for. */
   group?: string | undefined;
-  waitingFor?: WaitingFor | undefined;
+  waitingFor?: Reader | undefined;
 };
 
 /** One term of a WHERE clause with what it binds. */
@@ -34,6 +34,7 @@ export function conditionsOf(filter: ListFilter): Condition[] {
   equal("$.state", filter.state);
   equal("$.type", filter.type);
   equal("$.class", filter.class);
+  equal("$.risk", filter.risk);
   if (filter.group !== undefined) {
     const sql = "EXISTS (SELECT 1 FROM json_each(summary, '$.groups') WHERE value = ?)";
     conditions.push({ sql, bindings: [filter.group] });
@@ -46,10 +47,10 @@ export const needsScan = (conditions: readonly Condition[]): boolean =>
   conditions.length > 0 && !conditions.includes(open);
 
 /**
- * Pending, with a seat that names the person or one of their groups, and not asked for by their own agent or on
+ * `waitsFor` of core/reader.ts in SQL: pending, with a seat that names the person or one of their groups, and not asked for by their own agent or on
  * their behalf. A filter and no authority: being listed and being eligible are different things (semantics §4).
  */
-function waitingConditions({ person, groups }: WaitingFor): Condition[] {
+function waitingConditions({ person, groups }: Reader): Condition[] {
   const selectors = JSON.stringify([person, ...groups.map((group) => `group:${group}`)]);
   const seat = `EXISTS (
     SELECT 1 FROM json_each(summary, '$.seats') AS seat, json_each(seat.value, '$.from') AS selector

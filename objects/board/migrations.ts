@@ -32,4 +32,17 @@ export const migrations = [
         UNIQUE (action, seq, sink)
       );`,
   },
+  {
+    // What the figures are made of is in the action's own row, because a row of its own would be billed with every event.
+    // `totals` is one row: the counters of what is over, summed up.
+    id: "003_timings",
+    sql: `
+      ALTER TABLE actions ADD COLUMN timings TEXT;
+      ALTER TABLE actions ADD COLUMN seen TEXT;
+      ALTER TABLE actions ADD COLUMN notified_at INTEGER;
+      ALTER TABLE actions ADD COLUMN ended_at INTEGER;
+      ALTER TABLE actions ADD COLUMN delivered INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE actions ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;
+      CREATE TABLE totals (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL);`,
+  },
 ] as const satisfies readonly Migration[];

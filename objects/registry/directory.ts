@@ -14,6 +14,7 @@ import {
   type EntryKind,
 } from "./rows/directory.ts";
 import { readVersion, recordChange } from "./rows/meta.ts";
+import { unlinkPerson } from "./slack-links.ts";
 
 /** Who changed it, and when (epoch ms). */
 export type Change = { readonly actor: string; readonly now: number };
@@ -109,6 +110,7 @@ export function removePerson(sql: SqlStorage, id: string, change: Change): Resul
     }
   }
   revokeKeysOf(sql, id, change);
+  unlinkPerson(sql, id);
   return remove(sql, "person", id, change);
 }
 

@@ -51,4 +51,23 @@ export const migrations = [
       CREATE TABLE workspaces (name TEXT PRIMARY KEY, created_at INTEGER NOT NULL) WITHOUT ROWID;
       CREATE TABLE signing_keys (number INTEGER PRIMARY KEY, jwk TEXT NOT NULL, made_at INTEGER NOT NULL);`,
   },
+  {
+    // Sign-in links, sessions and tickets: by the hash of their text, which itself is never stored.
+    id: "002_passes",
+    sql: `
+      CREATE TABLE passes (
+        hash TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
+        ends_at INTEGER NOT NULL,
+        record TEXT NOT NULL
+      ) WITHOUT ROWID;
+      CREATE INDEX passes_by_end ON passes (ends_at);`,
+  },
+  {
+    // Which Slack user is which person, and the codes that prove it: by their hash.
+    id: "003_slack_links",
+    sql: `
+      CREATE TABLE slack_links (id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE slack_codes (hash TEXT PRIMARY KEY, person TEXT NOT NULL, ends_at INTEGER NOT NULL) WITHOUT ROWID;`,
+  },
 ] as const satisfies readonly Migration[];

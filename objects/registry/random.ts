@@ -21,9 +21,23 @@ export const newSalt = (): string => Buffer.from(randomBytes(32)).toString("hex"
 /** A signing secret as Standard Webhooks writes it: `whsec_` and 32 random bytes in base64. */
 export const newSigningSecret = (): string => `whsec_${Buffer.from(randomBytes(32)).toString("base64")}`;
 
+/** 32 random bytes in 43 characters of base64url. */
+export const newPassSecret = (): string => Buffer.from(randomBytes(32)).toString("base64url");
+
 /** `prefix_` and 15 random bytes in 20 characters of base64url. */
-export const newId = (prefix: "whs" | "whe"): string =>
+export const newId = (prefix: "whs" | "whe" | "ses"): string =>
   `${prefix}_${Buffer.from(randomBytes(15)).toString("base64url")}`;
+
+/** Without letters that look like others. */
+const codeAlphabet = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+
+/** A code that a person types: 50 random bits as `ABCDE-FGHJK`. */
+export function newLinkCode(): string {
+  const text = Array.from(randomBytes(10), (byte) => codeAlphabet.charAt(byte % codeAlphabet.length)).join(
+    "",
+  );
+  return `${text.slice(0, 5)}-${text.slice(5)}`;
+}
 
 function randomBytes(length: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(length));

@@ -1,8 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Refusal } from "../../core/refusal.ts";
+import { refusal, type Refusal } from "../../core/refusal.ts";
 import type { Result } from "../../core/result.ts";
 import type { Agent, Delegation, Group, Person } from "../../schemas/directory.ts";
+import type { SlackLink } from "../../schemas/link.ts";
 import type { KeyRecord } from "../../schemas/principal.ts";
+import type { SessionRecord } from "../../schemas/session.ts";
 import type { PolicyVersion, RegistryChange, Snapshot } from "../../schemas/snapshot.ts";
 import type { Endpoint, SecretRecord } from "../../schemas/webhook.ts";
 import { migrate } from "../migrate.ts";
@@ -13,11 +15,13 @@ import * as keys from "./keys.ts";
 import { migrations } from "./migrations.ts";
 import * as policies from "./policies.ts";
 import { newSalt } from "./random.ts";
+import * as sessions from "./sessions.ts";
 import { listWorkspaces } from "./rows/engine.ts";
 import { readChanges, readMeta, readVersion, writeMeta } from "./rows/meta.ts";
 import { listKeys } from "./rows/keys.ts";
 import { findEndpoint, listEndpoints } from "./rows/webhooks.ts";
 import { readSnapshot } from "./snapshot.ts";
+import * as slackLinks from "./slack-links.ts";
 import * as webhooks from "./webhooks.ts";
 
 /**
@@ -26,6 +30,9 @@ import * as webhooks from "./webhooks.ts";
  * recursive one.
  */
 export type Resolved = { key: KeyRecord | null; version: number; snapshot: string | null };
+
+/** The same for a session's cookie. */
+export type ResolvedSession = Omit<Resolved, "key"> & { session: SessionRecord | null };
 
 /** Who is named in the audit row where a caller names nobody. */
 const nobody = "engine";
@@ -170,6 +177,61 @@ export class Registry extends DurableObject<Env> {
     return this.#write((sql) => keys.bootstrapKey(sql, { workspace, actor: nobody, now }));
   }
 
+  /** A sign-in link's token for a person, made with a key. */
+  createLink({
+    actor,
+    now,
+    ...input
+  }: {
+    person: string;
+    keyId: string;
+    actor: string;
+    now: number;
+  }): Result<sessions.NewPass, Refusal> {
+    return this.#write((sql) => sessions.createLink(sql, input, { workspace: this.#workspace, actor, now }));
+  }
+
+  signIn({ hash, now }: { hash: string; now: number }): Result<sessions.SignedIn, Refusal> {
+    if (!this.#tables) return sessions.spent();
+    return this.#write((sql) => sessions.signIn(sql, { hash }, { workspace: this.#workspace, now }));
+  }
+
+  /** Who is behind a session's cookie, proven by its hash, as `resolve` for a key. */
+  session(input: { hash: string; knownVersion: number | null; now: number }): ResolvedSession {
+    const session = this.#read((sql) => sessions.liveSession(sql, input), null);
+    return { session, ...this.#since(input.knownVersion, session !== null) };
+  }
+
+  /** The snapshot for somebody whom another authority has proven. */
+  known(knownVersion: number | null): Omit<Resolved, "key"> {
+    return this.#since(knownVersion, true);
+  }
+
+  endSession(input: { hash: string; now: number }): void {
+    if (this.#tables) this.#write((sql) => sessions.endSession(sql, input));
+  }
+
+  createTicket({ holder, now }: { holder: string; now: number }): sessions.NewPass {
+    return this.#write((sql) => sessions.createTicket(sql, { holder }, { workspace: this.#workspace, now }));
+  }
+
+  redeemTicket(input: { hash: string; holder: string; now: number }): boolean {
+    return this.#tables && this.#write((sql) => sessions.redeemTicket(sql, input));
+  }
+
+  createSlackCode(person: string, now: number): Result<{ code: string; endsAt: number }, Refusal> {
+    return this.#write((sql) => slackLinks.createCode(sql, person, { actor: person, now }));
+  }
+
+  linkSlack(input: { code: string; team: string; user: string }, now: number): Result<SlackLink, Refusal> {
+    if (!this.#tables) return refusal("not_found", "There is no such workspace.");
+    return this.#write((sql) => slackLinks.linkSlack(sql, input, now));
+  }
+
+  unlinkSlack(user: { team: string; user: string }, actor: string, now: number): Result<null, Refusal> {
+    return this.#write((sql) => slackLinks.unlinkSlack(sql, user, { actor, now }));
+  }
+
   createSecret(now: number, actor = nobody): webhooks.NewSecret {
     return this.#write((sql) => webhooks.createSecret(sql, { actor, now }));
   }
@@ -265,10 +327,15 @@ export class Registry extends DurableObject<Env> {
 
   #resolve(keyId: string, keyHash: string | null, knownVersion: number | null, now: number): Resolved {
     const key = this.#read((sql) => keys.liveKey(sql, keyId, keyHash, now), null);
-    if (key === null) return { key, version: this.#read(readVersion, 0), snapshot: null };
+    return { key, ...this.#since(knownVersion, key !== null) };
+  }
+
+  /** What changed since a version, for a caller who is `proven`; nobody else learns anything. */
+  #since(knownVersion: number | null, proven: boolean): Omit<Resolved, "key"> {
+    if (!proven || !this.#tables) return { version: this.#read(readVersion, 0), snapshot: null };
     const snapshot = this.#current();
     const isKnown = snapshot.version === knownVersion;
-    return { key, version: snapshot.version, snapshot: isKnown ? null : JSON.stringify(snapshot) };
+    return { version: snapshot.version, snapshot: isKnown ? null : JSON.stringify(snapshot) };
   }
 
   /** Kept as long as its version is the present one. */

@@ -2,6 +2,7 @@ import type { Snapshot } from "../../schemas/snapshot.ts";
 import { readDirectory } from "./directory.ts";
 import { readPolicy } from "./policies.ts";
 import { readMeta, readVersion } from "./rows/meta.ts";
+import { listLinks } from "./rows/slack-links.ts";
 import { listEndpoints } from "./rows/webhooks.ts";
 
 /**
@@ -18,6 +19,7 @@ export function readSnapshot(sql: SqlStorage): Snapshot {
     policy: policy === null ? null : { version: policy.version, document: policy.document },
     directory: readDirectory(sql),
     endpoints: listEndpoints(sql),
+    links: listLinks(sql),
     salt: readMeta(sql, "salt") ?? "",
   };
 }

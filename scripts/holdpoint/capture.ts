@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { stripVTControlCharacters } from "node:util";
-import { visible } from "./render/visible.ts";
+import { visible } from "../../core/card/visible.ts";
 
 /** What is kept of an output stream, in bytes. Enough for the error message that commands end with, little for an accident. */
 const tailBytes = 4_096;

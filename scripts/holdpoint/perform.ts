@@ -5,7 +5,7 @@ import { CliError } from "./exit-code.ts";
 import { type Execution, execute, type Running } from "./execute.ts";
 import type { Interrupt, Interrupts } from "./interrupts.ts";
 import { argvOf } from "./render/card.ts";
-import { visible } from "./render/visible.ts";
+import { visible } from "../../core/card/visible.ts";
 import { deliver, reportOf, summaryOf } from "./reporting.ts";
 import type { Session } from "./session.ts";
 import { quoteWords } from "./words.ts";

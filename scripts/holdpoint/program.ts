@@ -11,13 +11,15 @@ import { addRequest } from "./commands/request.ts";
 import { addRollback } from "./commands/rollback.ts";
 import { addRun } from "./commands/run.ts";
 import { addShow } from "./commands/show.ts";
+import { addSignIn } from "./commands/sign-in.ts";
+import { addSlack } from "./commands/slack.ts";
 import { addWait } from "./commands/wait.ts";
 import { exitCodeHelp } from "./exit-code.ts";
 
 const introduction = `
 Which engine and as whom: the options above, else HOLDPOINT_URL and HOLDPOINT_KEY, else the nearest
 .holdpoint/dev.json, which \`npm start\` writes. From there run, request, wait, cancel, rollback and report act as
-agent:demo, and queue, show, revoke, policy, key, dead-letters and doctor as the operator; approve and deny need --as.
+agent:demo, and queue, show, revoke, policy, key, dead-letters and doctor as the operator; approve, deny, sign-in and slack link need --as.
 A key in HOLDPOINT_KEY is not seen in the list of processes; one after --key is.
 
 The main job:
@@ -46,6 +48,7 @@ export function createProgram(version: string): Command {
     addRequest,
     addWait,
     addDecide,
+    addSignIn,
     addQueue,
     addShow,
     addEnd,
@@ -54,6 +57,7 @@ export function createProgram(version: string): Command {
     addPolicy,
     addKey,
     addDeadLetters,
+    addSlack,
     addDoctor,
   ]) {
     add(program);

@@ -4,7 +4,7 @@ import type { ActionView, ClaimAnswer } from "../../schemas/action.ts";
 import type { Execution } from "./execute.ts";
 import type { Interrupt, Interrupts } from "./interrupts.ts";
 import { formatMs } from "./render/time.ts";
-import { visible } from "./render/visible.ts";
+import { visible } from "../../core/card/visible.ts";
 import type { Session } from "./session.ts";
 import { keepUnsent } from "./unsent.ts";
 

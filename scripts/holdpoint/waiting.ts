@@ -5,7 +5,7 @@ import { exitCodes } from "./exit-code.ts";
 import { exitCodeOfSignal, type Interrupts } from "./interrupts.ts";
 import { stateText } from "./render/card.ts";
 import { left } from "./render/time.ts";
-import { visible } from "./render/visible.ts";
+import { visible } from "../../core/card/visible.ts";
 import type { Session } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
 

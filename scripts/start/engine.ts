@@ -42,6 +42,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     // Nothing but what is given here: a stray .env must not change what a fresh clone does.
     envFiles: [],
     bindings: {
+      ...passedOn(process.env),
       HOLDPOINT_SETUP_TOKEN: { type: "plain_text", value: options.setupToken },
       HOLDPOINT_LOCAL: { type: "plain_text", value: "true" },
     },
@@ -69,6 +70,20 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     },
   };
 }
+
+/** Settings of channels and sign-in, which a deployment has as variables and secrets, come from this process's environment. */
+function passedOn(environment: NodeJS.ProcessEnv): Record<string, { type: "plain_text"; value: string }> {
+  return Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) =>
+      name.startsWith("HOLDPOINT_") && !ofTheClient.has(name) && value !== undefined
+        ? [[name, { type: "plain_text", value }]]
+        : [],
+    ),
+  );
+}
+
+/** What the command line reads; an engine has no use for them. */
+const ofTheClient: ReadonlySet<string> = new Set(["HOLDPOINT_URL", "HOLDPOINT_KEY"]);
 
 /**
  * Tells of every workerd the moment it starts, before wrangler has finished starting: whatever kills this process

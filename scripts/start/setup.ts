@@ -34,6 +34,7 @@ const starterKeys = {
       "keys:write",
       "webhooks:write",
       "deliveries:write",
+      "metrics:read",
     ],
   },
   auditor: {
@@ -83,6 +84,12 @@ async function loadStarter(url: string, operator: string, folder: string): Promi
   }
   const document = readJson(`${folder}/policy.json`);
   await send(url, operator, "POST", "/v1/policy", { document, note: "The starter policy" });
+}
+
+/** A link that signs a starter person in on the page, once. */
+export async function signInLink({ url, keys }: DevFile, person: string): Promise<string> {
+  const made = await send(url, keys["operator"] ?? "", "POST", "/v1/sign-in-links", { person });
+  return v.parse(v.object({ url: v.string() }), made).url;
 }
 
 async function accepts(url: string, key: string | undefined): Promise<boolean> {

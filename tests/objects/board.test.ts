@@ -89,7 +89,7 @@ describe("the Board's index", () => {
     const steps = await runInDurableObject(board, (_, state) =>
       state.storage.sql.exec("SELECT id FROM _migrations ORDER BY number").toArray(),
     );
-    expect(steps).toEqual([{ id: "001_actions" }, { id: "002_dead_letters" }]);
+    expect(steps).toEqual([{ id: "001_actions" }, { id: "002_dead_letters" }, { id: "003_timings" }]);
   });
 
   test("takes in a batch wholly or not at all", async ({ expect }) => {
@@ -246,7 +246,8 @@ describe("filters", () => {
     expect(queue.counts).toEqual({ byState: { executing: 1, pending: 2 } });
     const machine = await board.inbox(null, 1);
     expect(machine.waiting).toEqual([]);
-    expect(machine.pending.map(({ id }) => id)).toEqual(["act_deploy"]);
+    // Of one risk, what ends first comes first, and of one deadline what came first.
+    expect(machine.pending.map(({ id }) => id)).toEqual(["act_migrate"]);
   });
 });
 

@@ -282,12 +282,12 @@ describe("the lists", () => {
     expect(await idsFor("person:carol", "/v1/actions?waitingFor=me")).toEqual([]);
     expect(await idsFor("agent:demo", "/v1/actions?type=host.shell&state=pending")).toEqual([shell.id]);
     expect(await idsFor("person:carol", "/v1/queue")).toEqual([
-      [migrate.id, false],
       [shell.id, false],
+      [migrate.id, false],
     ]);
     expect(await idsFor("person:alice", "/v1/queue")).toEqual([
-      [migrate.id, true],
       [shell.id, true],
+      [migrate.id, true],
     ]);
   });
 

@@ -13,7 +13,7 @@ describe("keys", () => {
       workspace,
       principal: "person:alice",
       name: null,
-      scopes: ["actions:read", "votes:write", "policy:read", "directory:read"],
+      scopes: ["actions:read", "votes:write", "policy:read", "directory:read", "metrics:read"],
       createdAt: now,
       expiresAt: null,
       revokedAt: null,

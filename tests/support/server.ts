@@ -33,6 +33,8 @@ export type TestEngineOptions = {
   state?: string;
   /** Any free port when not given. */
   port?: number;
+  /** Settings of the Worker, such as HOLDPOINT_SLACK_BOT_TOKEN. */
+  settings?: Record<string, string>;
 };
 
 /** Starts an engine and waits until it is ready. @throws with what it wrote when it does not get ready. */
@@ -48,6 +50,7 @@ async function launch(stateDir: string, options: TestEngineOptions, temporary: b
   const child = spawn(process.execPath, [start, ...args], {
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "ipc"],
+    env: { ...process.env, ...options.settings },
   });
   let errors = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (errors += text));
@@ -75,7 +78,8 @@ async function launch(stateDir: string, options: TestEngineOptions, temporary: b
     },
     restart: async () => {
       await end("SIGTERM");
-      return await launch(stateDir, { port }, temporary);
+      const { settings = {} } = options;
+      return await launch(stateDir, { port, settings }, temporary);
     },
   };
 }

@@ -4,7 +4,6 @@ import { formatCard } from "../../scripts/holdpoint/render/card.ts";
 import { formatTable } from "../../scripts/holdpoint/render/table.ts";
 import { ago, formatBytes, formatMs, left } from "../../scripts/holdpoint/render/time.ts";
 import { formatTimeline } from "../../scripts/holdpoint/render/timeline.ts";
-import { hasInvisible, visible } from "../../scripts/holdpoint/render/visible.ts";
 import type { Paint } from "../../scripts/holdpoint/terminal.ts";
 import type { EventView } from "../../schemas/action.ts";
 import { fakeAction } from "../support/fake-engine.ts";
@@ -12,32 +11,6 @@ import { fakeAction } from "../support/fake-engine.ts";
 const same = (text: string): string => text;
 const plain: Paint = { bold: same, dim: same, red: same, green: same, yellow: same, cyan: same };
 const now = Date.parse("2026-01-31T12:00:10.000Z");
-
-describe("foreign text", () => {
-  test("is shown with what cannot be seen made visible", ({ expect }) => {
-    expect(visible("a\u202Eb")).toBe("a[U+202E]b");
-    expect(visible("a\u200Bb\uFEFF\u00AD")).toBe("a[U+200B]b[U+FEFF][U+00AD]");
-    expect(visible("\u001B[2J\r\n\t\u0000\u009B")).toBe(
-      "[U+001B][2J[U+000D][U+000A][U+0009][U+0000][U+009B]",
-    );
-    expect(visible("\u{E0041}\u{1F600}")).toBe("[U+E0041]\u{1F600}");
-    expect(visible("Grüße, 東京, мир")).toBe("Grüße, 東京, мир");
-    expect(visible(`a${"\u0301".repeat(60)}`).match(/\u0301/gu)).toHaveLength(4);
-  });
-
-  test("of any code point comes out without one that hides or reorders", ({ expect }) => {
-    const hidden = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
-    let shown = 0;
-    for (let code = 0; code <= 0x10_ff_ff; code += 1) {
-      const character = String.fromCodePoint(code);
-      const text = visible(character);
-      if (hidden.test(text)) throw new Error(`U+${code.toString(16)} stays hidden`);
-      if (text !== character) shown += 1;
-    }
-    expect(shown).toBeGreaterThan(4_206);
-    expect(hasInvisible("plain")).toBe(false);
-  });
-});
 
 describe("a card", () => {
   test("shows every fact that is approved, untruncated, and the agent's words last and marked", ({

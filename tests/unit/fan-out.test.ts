@@ -181,6 +181,9 @@ function deliveryDeps(
     fail: async ({ seq, sink }, { error, permanent, retryAfterMs }) => {
       calls.push(`fail ${seq}:${sink} ${permanent ? "for good" : "for now"} ${retryAfterMs} ${error}`);
     },
+    channelContext: () => {
+      throw new Error("no channel is asked for here");
+    },
     deactivate: async (workspace, id) => void calls.push(`deactivate ${workspace} ${id}`),
     ...parts,
   };

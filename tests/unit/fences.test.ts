@@ -118,6 +118,20 @@ const offences: Case[] = [
   },
   { says: "workers/ imports tests/", file: "workers/d.ts", source: used("../tests/x.ts"), rule: imports },
   {
+    says: "dashboard/ imports client/",
+    file: "dashboard/a.ts",
+    source: used("../client/x.ts"),
+    rule: imports,
+  },
+  { says: "dashboard/ imports Node", file: "dashboard/b.ts", source: used("node:fs"), rule: imports },
+  {
+    says: "dashboard/ makes markup of text",
+    file: "dashboard/c.ts",
+    source:
+      "export const show = (place: { innerHTML: string }, text: string): void => {\n  place.innerHTML = text;\n};\n",
+    rule: "eslint(no-restricted-properties)",
+  },
+  {
     says: "workers/index.ts imports client/",
     file: "workers/index.ts",
     source: used("../client/x.ts"),
@@ -169,6 +183,7 @@ const fine: Case[] = [
     file: "workers/y.ts",
     source: usedType("../objects/x.ts"),
   },
+  { says: "dashboard/ importing core/", file: "dashboard/in/z.ts", source: used("../../core/x.ts") },
   { says: "workers/ importing core/", file: "workers/z.ts", source: used("../core/x.ts") },
   { says: "workers/http/ importing workers/", file: "workers/in/z.ts", source: used("../x.ts") },
 ];
@@ -201,7 +216,7 @@ beforeAll(() => {
     write(file, source);
     for (const [path, text] of Object.entries(also)) write(path, text);
   }
-  const folders = ["core", "schemas", "objects", "client", "workers"];
+  const folders = ["core", "schemas", "objects", "client", "workers", "dashboard"];
   for (const name of folders) {
     // What the offences import is there, so that they are refused for where they reach and not for reaching nothing.
     write(`${name}/x.ts`, "export const thing = 1;\nexport type Thing = number;\n");
@@ -230,7 +245,7 @@ describe("lint has nothing against", () => {
 });
 
 it("the fenced folders are the project's folders", ({ expect }) => {
-  for (const name of ["core", "schemas", "objects", "client", "workers/index.ts"]) {
+  for (const name of ["core", "schemas", "objects", "client", "dashboard", "workers/index.ts"]) {
     expect(existsSync(join(root, name)), name).toBe(true);
   }
 });

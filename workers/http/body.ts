@@ -12,12 +12,25 @@ import { ProblemError } from "./problem.ts";
 const graceBytes = 1024 * 1024;
 
 /**
- * The body as text, at most `limits.bodyBytes` bytes. Counts while streaming, because a Content-Length may be
- * absent or lie; keeps nothing from the first byte too many.
+ * The body as text.
  * @throws ProblemError `too_large`, or `malformed_json` where the bytes are not UTF-8.
  */
 export async function readText(request: Request): Promise<string> {
-  if (request.body === null) return "";
+  const bytes = await readBytes(request);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch {
+    throw new ProblemError("malformed_json", { detail: "The body is not UTF-8 text." });
+  }
+}
+
+/**
+ * The body as it came, at most `limits.bodyBytes` bytes. Counts while streaming, because a Content-Length may be
+ * absent or lie; keeps nothing from the first byte too many.
+ * @throws ProblemError `too_large`
+ */
+export async function readBytes(request: Request): Promise<Uint8Array<ArrayBuffer>> {
+  if (request.body === null) return new Uint8Array(0);
   const chunks: Uint8Array[] = [];
   let size = 0;
   const reader = request.body.getReader();
@@ -39,11 +52,7 @@ export async function readText(request: Request): Promise<string> {
     bytes.set(chunk, offset);
     offset += chunk.byteLength;
   }
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
-  } catch {
-    throw new ProblemError("malformed_json", { detail: "The body is not UTF-8 text." });
-  }
+  return bytes;
 }
 
 /** Reads on to the end, or for `graceBytes`. */

@@ -8,6 +8,8 @@ import type { Answer, Call, Route } from "./route.ts";
 const securityHeaders = {
   "cache-control": "no-store",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
   "referrer-policy": "no-referrer",
   "strict-transport-security": "max-age=31536000",
   "x-content-type-options": "nosniff",
@@ -93,6 +95,7 @@ const anonymous = {
     policy: null,
     directory: { version: 0, people: {}, agents: {}, groups: {}, delegations: [] },
     endpoints: [],
+    links: [],
     salt: "",
   },
 } as const satisfies Partial<Call<unknown>>;

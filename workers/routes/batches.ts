@@ -7,8 +7,8 @@ import { parseWith } from "../http/body.ts";
 import { ProblemError, problemBody } from "../http/problem.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
 import { createAction } from "../new-action.ts";
-import { actionId, type Done, type Sender } from "../tell.ts";
-import { castVote } from "./decisions.ts";
+import { actionId, actionIdPattern, type Done, type Sender } from "../tell.ts";
+import { castVote, showAtOnce, viaOf } from "./decisions.ts";
 
 const Verdict = v.object({
   status: v.number(),
@@ -55,9 +55,12 @@ async function createBatch(call: Call<v.InferOutput<typeof BatchCreateBody>>): P
 
 async function voteBatch(call: Call<v.InferOutput<typeof BatchVoteBody>>): Promise<Answer> {
   const work = call.body.items.map(async ({ action, ...vote }, index) =>
-    castVote(senderOf(call, vote, index, undefined), actionId({ id: action }), vote, "api"),
+    castVote(senderOf(call, vote, index, undefined), actionId({ id: action }), vote, viaOf(call)),
   );
-  return verdicts(200, work);
+  const answer = await verdicts(200, work);
+  const ids = call.body.items.map(({ action }) => action).filter((id) => actionIdPattern.test(id));
+  showAtOnce(call, [...new Set(ids)]);
+  return answer;
 }
 
 const answer = { status: 200, schema: Verdicts };

@@ -1,13 +1,18 @@
 import * as v from "valibot";
 import { decodeCursor, encodeCursor } from "../../core/cursor.ts";
+import { workspaceOfPass } from "../../core/pass-text.ts";
+import { readerIn, type Reader } from "../../core/reader.ts";
 import { ActionList, ActionSummary, State } from "../../schemas/action.ts";
+import { Risk } from "../../schemas/policy.ts";
 import { ActionType, Slug } from "../../schemas/text.ts";
+import { sha256Hex } from "../auth.ts";
 import { ProblemError } from "../http/problem.ts";
 import { Cursor, Limit, parseQuery } from "../http/query.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
 import { once } from "../idempotency.ts";
 import { repair } from "../repair.ts";
-import { boardOf } from "../stubs.ts";
+import { demandOwnOrigin } from "../origin.ts";
+import { boardOf, registryOf } from "../stubs.ts";
 
 const ListQuery = v.strictObject({
   state: v.optional(State),
@@ -19,7 +24,12 @@ const ListQuery = v.strictObject({
   limit: Limit,
 });
 
-const QueueQuery = v.strictObject({ limit: Limit });
+const QueueQuery = v.strictObject({
+  risk: v.optional(Risk),
+  type: v.optional(ActionType),
+  group: v.optional(Slug),
+  limit: Limit,
+});
 
 /** One row of the queue: a summary, and whether it waits for the caller. */
 const QueueItem = v.object({ ...ActionSummary.entries, waitingForMe: v.boolean() });
@@ -43,22 +53,44 @@ async function listActions(call: Call<unknown>): Promise<Answer> {
 }
 
 async function showQueue(call: Call<unknown>): Promise<Answer> {
-  const { limit } = parseQuery(call.url, QueueQuery);
-  const inbox = await boardOf(call.env, call.principal.workspace).inbox(readerOf(call), limit);
+  const { limit, ...filter } = parseQuery(call.url, QueueQuery);
+  const inbox = await boardOf(call.env, call.principal.workspace).inbox(readerOf(call), limit, filter);
   const waiting = inbox.waiting.map((summary) => ({ ...summary, waitingForMe: true }));
   const others = inbox.pending.map((summary) => ({ ...summary, waitingForMe: false }));
   const items = [...waiting, ...others];
   return { body: { items, counts: inbox.counts } };
 }
 
-/** The person behind the key, with their groups and those that others have delegated to them; null for a machine. */
-function readerOf({ principal, snapshot, now }: Call<unknown>): { person: string; groups: string[] } | null {
-  if (principal.kind !== "person") return null;
-  const { groups, delegations } = snapshot.directory;
-  const own = Object.values(groups).filter(({ members }) => members.includes(principal.id));
-  const lent = delegations.filter(({ to, until }) => to === principal.id && now < until);
-  const ids = [...own.map(({ id }) => id), ...lent.flatMap((delegation) => delegation.groups)];
-  return { person: principal.id, groups: [...new Set(ids)] };
+/** The person behind the call, with their groups and those that others have delegated to them; null for a machine. */
+function readerOf({ principal, snapshot, now }: Call<unknown>): Reader | null {
+  return principal.kind === "person" ? readerIn(snapshot.directory, principal.id, now) : null;
+}
+
+const StreamQuery = v.strictObject({
+  ticket: v.pipe(v.string(), v.maxLength(128)),
+  after: v.optional(v.pipe(v.string(), v.maxLength(64))),
+});
+
+/**
+ * The Board's news over a WebSocket, to the page only.
+ * 1. The caller is authenticated like any other. 2. Origin is our own (403). 3. The ticket is of this workspace, unused and
+ * this very caller's, and is used up (403).
+ */
+async function openFeed({ request, url, env, principal, now }: Call<unknown>): Promise<Answer> {
+  const { ticket, after } = parseQuery(url, StreamQuery);
+  demandOwnOrigin(request, url);
+  const { workspace, keyId: holder } = principal;
+  const own = workspaceOfPass(ticket) === workspace;
+  const hash = sha256Hex(ticket);
+  if (!own || !(await registryOf(env, workspace).redeemTicket({ hash, holder, now }))) {
+    throw new ProblemError("forbidden", { detail: "This ticket was used or is over. Take a new one." });
+  }
+  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+    throw new ProblemError("bad_request", { detail: "Open this address as a WebSocket." });
+  }
+  const to = new URL("/feed", url);
+  if (after !== undefined) to.searchParams.set("after", after);
+  return boardOf(env, workspace).fetch(to, { headers: { upgrade: "websocket" } });
 }
 
 const repairBoard = (call: Call<v.InferOutput<typeof RepairBody>>): Promise<Answer> =>
@@ -91,12 +123,27 @@ export const boardRoutes: readonly Route[] = [
   {
     method: "GET",
     path: "/v1/queue",
-    summary: "What is pending: first what waits for the caller",
+    summary: "What is pending: first what waits for the caller; by risk, then by deadline",
     scope: "actions:read",
     tag: "actions",
-    query: { limit: "Items, at most 100" },
+    query: {
+      risk: "Only this risk",
+      type: "Only this action type",
+      group: "Only those with a seat for this group",
+      limit: "Items, at most 100",
+    },
     answer: { status: 200, schema: QueueAnswer },
     handle: showQueue,
+  },
+  {
+    method: "GET",
+    path: "/v1/board/stream",
+    summary: "What changes, as it changes, over a WebSocket; for the engine's own page",
+    scope: "actions:read",
+    tag: "actions",
+    query: { ticket: "From `POST /v1/tickets`", after: "The `cursor` of the last message that came" },
+    answer: { status: 101 },
+    handle: openFeed,
   },
   withBody({
     method: "POST",

@@ -1,8 +1,12 @@
-import type * as v from "valibot";
+import * as v from "valibot";
 import { ActionView, CancelBody, RevokeBody, VoteBody, type Via } from "../../schemas/action.ts";
+import { Risk } from "../../schemas/policy.ts";
+import { isFresh } from "../../core/session.ts";
 import { jsonText } from "../http/json-text.ts";
-import { ProblemError } from "../http/problem.ts";
+import { notFound, ProblemError } from "../http/problem.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
+import { restoreRows } from "../repair.ts";
+import { actionOf } from "../stubs.ts";
 import { actionId, actorOf, tell, type Done, type Sender } from "../tell.ts";
 
 /** Casts a person's vote on one digest. */
@@ -10,6 +14,7 @@ export async function castVote(sender: Sender, id: string, body: VoteBody, via: 
   if (sender.principal.kind !== "person") {
     throw new ProblemError("not_eligible", { detail: "Only people decide: use a person's key." });
   }
+  await demandFreshSignIn(sender, id);
   const { decision, digest, reason } = body;
   return tell(
     sender,
@@ -19,22 +24,50 @@ export async function castVote(sender: Sender, id: string, body: VoteBody, via: 
   );
 }
 
-/** A client may say that a person sits at a terminal; nothing else is believed about where a vote came from. */
-const viaOf = (request: Request): Via =>
-  request.headers.get("x-holdpoint-client") === "cli" ? "cli" : "api";
+/** Step-up: a browser left open decides on nothing critical. Who signed in just now is not asked what it is about. */
+async function demandFreshSignIn({ env, principal, now, url }: Sender, id: string): Promise<void> {
+  const { signedInAt, workspace } = principal;
+  if (signedInAt === undefined || isFresh(signedInAt, now)) return;
+  const text = await actionOf(env, workspace, id).view(url.origin);
+  if (text === null) throw notFound();
+  if (v.parse(RiskOnly, JSON.parse(text)).risk !== "critical") return;
+  const detail = "This is critical: sign in again, then decide within five minutes. Nothing was changed.";
+  throw new ProblemError("forbidden", {
+    detail,
+    errors: [{ pointer: "/session", detail: "is older than five minutes" }],
+  });
+}
+
+const RiskOnly = v.object({ risk: Risk });
+
+/**
+ * A session is the page's. A client may say that a person sits at a terminal; nothing else is believed about where a vote
+ * came from.
+ */
+export function viaOf({ request, principal }: Pick<Call<unknown>, "request" | "principal">): Via {
+  if (principal.signedInAt !== undefined) return "page";
+  return request.headers.get("x-holdpoint-client") === "cli" ? "cli" : "api";
+}
+
+/** Shows a person's command on the Board now: the queue's own way there takes a second, and people watch each other's page. */
+export function showAtOnce({ env, principal, waitUntil }: Call<unknown>, ids: readonly string[]): void {
+  const work = restoreRows(env, principal.workspace, ids);
+  waitUntil(work.catch((error: unknown) => console.error("board", principal.workspace, error)));
+}
 
 async function vote(call: Call<VoteBody>): Promise<Answer> {
-  return jsonText((await castVote(call, actionId(call.params), call.body, viaOf(call.request))).body);
+  const id = actionId(call.params);
+  const done = await castVote(call, id, call.body, viaOf(call));
+  showAtOnce(call, [id]);
+  return jsonText(done.body);
 }
 
 const stop =
   (type: "cancel" | "revoke") =>
   async (call: Call<v.InferOutput<typeof CancelBody>>): Promise<Answer> => {
-    const done = await tell(call, actionId(call.params), {
-      type,
-      actor: actorOf(call.principal),
-      reason: call.body.reason,
-    });
+    const id = actionId(call.params);
+    const done = await tell(call, id, { type, actor: actorOf(call.principal), reason: call.body.reason });
+    showAtOnce(call, [id]);
     return jsonText(done.body);
   };
 

@@ -1,6 +1,7 @@
 import type { Route } from "../http/route.ts";
 import { actionRoutes } from "./actions.ts";
 import { batchRoutes } from "./batches.ts";
+import { cardRoutes } from "./card.ts";
 import { boardRoutes } from "./board.ts";
 import { decisionRoutes } from "./decisions.ts";
 import { deliveryRoutes } from "./deliveries.ts";
@@ -8,7 +9,10 @@ import { directoryRoutes } from "./directory.ts";
 import { engineRoutes, openApiRoute } from "./engine.ts";
 import { executionRoutes } from "./execution.ts";
 import { keyRoutes } from "./keys.ts";
+import { metricsRoutes } from "./metrics.ts";
 import { policyRoutes } from "./policy.ts";
+import { sessionRoutes } from "./session.ts";
+import { slackRoutes } from "./slack.ts";
 import { webhookRoutes } from "./webhooks.ts";
 
 /** Fixed paths come before those with a parameter, because the first match answers. */
@@ -16,6 +20,7 @@ const described: readonly Route[] = [
   ...batchRoutes,
   ...boardRoutes,
   ...actionRoutes,
+  ...cardRoutes,
   ...decisionRoutes,
   ...executionRoutes,
   ...policyRoutes,
@@ -23,6 +28,9 @@ const described: readonly Route[] = [
   ...keyRoutes,
   ...webhookRoutes,
   ...deliveryRoutes,
+  ...slackRoutes,
+  ...metricsRoutes,
+  ...sessionRoutes,
   ...engineRoutes,
 ];
 

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { formatTable } from "../render/table.ts";
-import { visible } from "../render/visible.ts";
+import { visible } from "../../../core/card/visible.ts";
 import { openSession } from "../session.ts";
 
 const overview = `

@@ -3,7 +3,7 @@ import { type Client, createClient, HoldpointError } from "../../../client/index
 import { type Connection, type DevFile, findDevFile, resolveConnection } from "../connection.ts";
 import { exitCodes } from "../exit-code.ts";
 import { formatMs } from "../render/time.ts";
-import { visible } from "../render/visible.ts";
+import { visible } from "../../../core/card/visible.ts";
 import { type GlobalOptions, openTerminal } from "../session.ts";
 import type { Paint } from "../terminal.ts";
 

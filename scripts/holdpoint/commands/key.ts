@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { collect, parseDuration } from "../options.ts";
 import { formatTable } from "../render/table.ts";
 import { left } from "../render/time.ts";
-import { visible } from "../render/visible.ts";
+import { visible } from "../../../core/card/visible.ts";
 import { openSession } from "../session.ts";
 
 type CreateOptions = { principal: string; scope?: string[]; expires?: number; name?: string };

@@ -3,7 +3,7 @@ import { exitCodes } from "../exit-code.ts";
 import { readDocument } from "../options.ts";
 import { formatDiff } from "../render/diff.ts";
 import { formatTable } from "../render/table.ts";
-import { visible } from "../render/visible.ts";
+import { visible } from "../../../core/card/visible.ts";
 import { openSession } from "../session.ts";
 
 const overview = `

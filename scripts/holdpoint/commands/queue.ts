@@ -8,7 +8,7 @@ import { exitCodeOfSignal, Interrupts } from "../interrupts.ts";
 import { colourOf, riskText } from "../render/card.ts";
 import { formatTable } from "../render/table.ts";
 import { formatMs, left } from "../render/time.ts";
-import { visible } from "../render/visible.ts";
+import { visible } from "../../../core/card/visible.ts";
 import { openSession, type Session } from "../session.ts";
 import type { Paint } from "../terminal.ts";
 

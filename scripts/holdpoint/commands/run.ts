@@ -8,7 +8,7 @@ import { CliError, exitCodeOfState, exitCodes } from "../exit-code.ts";
 import { exitCodeOfSignal, Interrupts } from "../interrupts.ts";
 import { collect, digestVariables, parseDuration } from "../options.ts";
 import { argvFor, perform, type Performed } from "../perform.ts";
-import { visible } from "../render/visible.ts";
+import { visible } from "../../../core/card/visible.ts";
 import { rollBack } from "../rolling-back.ts";
 import { openSession, type Session } from "../session.ts";
 import { announce, awaitDecision, sayEnd } from "../waiting.ts";

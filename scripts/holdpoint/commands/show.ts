@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { ActionView } from "../../../schemas/action.ts";
 import { formatCard } from "../render/card.ts";
 import { formatTimeline } from "../render/timeline.ts";
-import { visible } from "../render/visible.ts";
+import { visible } from "../../../core/card/visible.ts";
 import { openSession } from "../session.ts";
 import type { Paint } from "../terminal.ts";
 

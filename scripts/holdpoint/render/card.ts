@@ -3,7 +3,7 @@ import type { Json } from "../../../schemas/json.ts";
 import type { Paint } from "../terminal.ts";
 import { quoteWords } from "../words.ts";
 import { ago, left } from "./time.ts";
-import { hasInvisible, visible, visibleLines } from "./visible.ts";
+import { hasHidden, visible, visibleLines } from "../../../core/card/visible.ts";
 
 /** The words of an argument vector: undefined for anything else. */
 export function argvOf(value: Json | undefined): string[] | undefined {
@@ -70,7 +70,7 @@ function commandLines(name: string, argv: readonly string[]): string[] {
 
 function warnings({ args, rollbackPlan, target, preconditions }: ActionView, paint: Paint): string[] {
   const text = JSON.stringify([args, rollbackPlan, target, preconditions]);
-  if (!hasInvisible(text)) return [];
+  if (!hasHidden(text)) return [];
   return [
     paint.yellow(
       "  ! It holds characters that cannot be seen or that reorder text; they are shown as [U+…].",

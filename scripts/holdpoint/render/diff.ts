@@ -1,6 +1,6 @@
 import type { PolicyDiff } from "../../../client/index.ts";
 import type { Paint } from "../terminal.ts";
-import { visible } from "./visible.ts";
+import { visible } from "../../../core/card/visible.ts";
 
 /** What a document would change: a line for each contract and role class, and under it each field by its pointer. */
 export function formatDiff({ added, removed, changed, roles }: PolicyDiff, paint: Paint): string {

@@ -1,7 +1,7 @@
 import { HoldpointError } from "../../../client/index.ts";
 import { CliError } from "../exit-code.ts";
 import type { Paint } from "../terminal.ts";
-import { visible } from "./visible.ts";
+import { visible } from "../../../core/card/visible.ts";
 
 /** An error for a person: what happened, what to do, and every offending field by its pointer. */
 export function formatError(error: unknown, paint: Paint): string {

@@ -3,7 +3,7 @@ import type { Paint } from "../terminal.ts";
 import { colourOf } from "./card.ts";
 import { formatColumns } from "./table.ts";
 import { formatMs } from "./time.ts";
-import { visible } from "./visible.ts";
+import { visible } from "../../../core/card/visible.ts";
 
 /** The log of an action, a line an event: when, how long after the one before, what, by whom, and in whose words. */
 export function formatTimeline(events: readonly EventView[], paint: Paint): string {

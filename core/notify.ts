@@ -1,0 +1,63 @@
+import type { ActionChannel, ChannelNotice } from "../schemas/channel.ts";
+import type { Directory } from "../schemas/directory.ts";
+import type { SlackLink } from "../schemas/link.ts";
+import type { Contract } from "../schemas/policy.ts";
+import { noticeTypes } from "../schemas/webhook.ts";
+
+/** Which notices a channel wants, by what its sinks begin with. None listed: all. */
+const wanted: Readonly<Record<string, readonly ChannelNotice[]>> = {
+  webhook: noticeTypes,
+  // A page is raised when a queue stands still or cannot be delivered, and resolved by whatever ends the wait.
+  pagerduty: ["action.escalated", "action.approved", "action.denied", "action.cancelled", "action.expired"],
+  // Cards that cannot be edited: one for the question, one for each thing that came of it.
+  teams: [
+    "action.pending",
+    "action.escalated",
+    "action.approved",
+    "action.denied",
+    "action.cancelled",
+    "action.expired",
+    "action.failed",
+    "action.rollback_failed",
+  ],
+};
+
+/**
+ * The recipients of an action, fixed when it is asked for: `notify` from the start (level 0), each list of `escalateTo`
+ * once it has escalated that far. A group or person stands for the Slack users who are linked to its active people; one
+ * who is named twice is told once, from the lowest level on. Who is told is never who is eligible.
+ */
+export function channelsOf(
+  { notify, escalateTo = [] }: Pick<Contract, "notify" | "escalateTo">,
+  directory: Directory,
+  links: readonly SlackLink[],
+): ActionChannel[] {
+  const found = new Map<string, ActionChannel>();
+  for (const [level, targets] of [notify, ...escalateTo].entries()) {
+    for (const sink of targets.flatMap((target) => sinksOf(target, directory, links))) {
+      const events = wanted[sink.slice(0, sink.indexOf(":"))] ?? [];
+      if (!found.has(sink)) found.set(sink, { sink, events: [...events], level });
+    }
+  }
+  return [...found.values()];
+}
+
+function sinksOf(target: string, directory: Directory, links: readonly SlackLink[]): string[] {
+  if (target.startsWith("person:")) return usersOf([target], directory, links);
+  if (!target.startsWith("group:")) return [target];
+  const name = target.slice("group:".length);
+  const group = Object.hasOwn(directory.groups, name) ? directory.groups[name] : undefined;
+  return usersOf(group?.members ?? [], directory, links);
+}
+
+function usersOf(people: readonly string[], directory: Directory, links: readonly SlackLink[]): string[] {
+  const active = people.filter(
+    (id) => Object.hasOwn(directory.people, id) && directory.people[id]?.active === true,
+  );
+  return links.filter(({ person }) => active.includes(person)).map(({ user }) => `slack:${user}`);
+}
+
+/** How many levels an action can escalate: those on time, and those that only a failed delivery reaches. */
+export function escalationLevels({ escalateTo = [] }: Pick<Contract, "escalateTo">, timed: number): number {
+  return Math.max(escalateTo.length, timed);
+}

@@ -1,0 +1,57 @@
+import * as v from "valibot";
+import type { Shown } from "../../schemas/channel.ts";
+
+/** The statements on `cards`: made by the first that writes, because most actions have no channel. */
+
+const Row = v.object({
+  channel: v.nullable(v.string()),
+  ts: v.nullable(v.string()),
+  seq: v.nullable(v.number()),
+  held_until: v.nullable(v.number()),
+});
+
+export type Kept = { readonly shown: Shown | null; readonly heldUntil: number | null };
+
+export function findCard(sql: SqlStorage, sink: string): Kept | null {
+  if (!hasCards(sql)) return null;
+  const found = sql.exec("SELECT channel, ts, seq, held_until FROM cards WHERE sink = ?", sink).toArray()[0];
+  if (found === undefined) return null;
+  const { channel, ts, seq, held_until: heldUntil } = v.parse(Row, found);
+  const shown = channel === null || ts === null || seq === null ? null : { channel, ts, seq };
+  return { shown, heldUntil };
+}
+
+/** From now until `until` (epoch ms) nobody else may send to this recipient. */
+export function holdCard(sql: SqlStorage, sink: string, until: number): void {
+  sql.exec(
+    `CREATE TABLE IF NOT EXISTS cards (
+      sink TEXT PRIMARY KEY, channel TEXT, ts TEXT, seq INTEGER, held_until INTEGER
+    ) WITHOUT ROWID`,
+  );
+  sql.exec(
+    `INSERT INTO cards (sink, held_until) VALUES (?, ?)
+      ON CONFLICT (sink) DO UPDATE SET held_until = excluded.held_until`,
+    sink,
+    until,
+  );
+}
+
+export function releaseCard(sql: SqlStorage, sink: string): void {
+  if (hasCards(sql)) sql.exec("UPDATE cards SET held_until = NULL WHERE sink = ?", sink);
+}
+
+/** What is shown where; whoever wrote it has done sending. */
+export function writeCard(sql: SqlStorage, sink: string, { channel, ts, seq }: Shown): void {
+  if (!hasCards(sql)) return;
+  sql.exec(
+    "UPDATE cards SET channel = ?, ts = ?, seq = ?, held_until = NULL WHERE sink = ?",
+    channel,
+    ts,
+    seq,
+    sink,
+  );
+}
+
+function hasCards(sql: SqlStorage): boolean {
+  return sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'cards'").toArray().length > 0;
+}

@@ -1,0 +1,57 @@
+import { besideCard } from "../../core/outbox.ts";
+import type { Shown } from "../../schemas/channel.ts";
+import { findCard, holdCard, releaseCard, writeCard } from "./card-rows.ts";
+import { closeOutbox, closeShown, leaseOutbox, openOutbox, waitingUntil, wakeOutbox } from "./rows.ts";
+
+/**
+ * The cards that channels show of this action. There is one right to send to each recipient at a time: whoever begins
+ * takes it, and a message that a queue hands out twice finds it taken, or finds that the card shows what it was about.
+ */
+
+/** How long a sender has: longer than its calls can take together, so that none outlives its right. */
+export const holdMs = 30_000;
+
+export type Begun =
+  /** Nothing is left to send: it was delivered, or the card shows that state or a later one. */
+  | { kind: "settled" }
+  /** Somebody else is sending to this recipient, and what is left comes due when they have done. */
+  | { kind: "held" }
+  | { kind: "send"; shown: Shown | null };
+
+/** Takes the right to send one row. `seq` and `sink` name an outbox row; times are epoch ms. Inside a transaction. */
+export function begin(sql: SqlStorage, { seq, sink }: { seq: number; sink: string }, now: number): Begun {
+  const row = openOutbox(sql, seq, sink);
+  if (row === null) return { kind: "settled" };
+  const card = findCard(sql, sink);
+  if (card !== null && card.heldUntil !== null && card.heldUntil > now) return { kind: "held" };
+  // Whoever asked to be left alone is left alone by what came after it too.
+  const waiting = waitingUntil(sql, row, now);
+  if (waiting !== null) {
+    leaseOutbox(sql, { ...row, due: waiting });
+    return { kind: "held" };
+  }
+  const shown = card?.shown ?? null;
+  if (shown !== null && shown.seq >= seq && !besideCard.has(row.type)) {
+    closeOutbox(sql, seq, sink);
+    return { kind: "settled" };
+  }
+  holdCard(sql, sink, now + holdMs);
+  return { kind: "send", shown };
+}
+
+/** Gives the right back after a send that did not arrive. */
+export function giveBack(sql: SqlStorage, sink: string): void {
+  releaseCard(sql, sink);
+}
+
+/**
+ * A card is shown: rows it covers are delivered with it, whatever is left for this recipient comes due now.
+ * @returns whether something has come due.
+ */
+export function settle(sql: SqlStorage, sink: string, shown: Shown, now: number): boolean {
+  const before = findCard(sql, sink)?.shown ?? null;
+  const newer = before !== null && before.ts === shown.ts && before.seq > shown.seq ? before : shown;
+  writeCard(sql, sink, newer);
+  closeShown(sql, sink, newer.seq);
+  return wakeOutbox(sql, sink, now);
+}

@@ -1,0 +1,109 @@
+import { counting, noCounters, type Counted } from "../../core/counters.ts";
+import { figuresOf, windowMs } from "../../core/figures.ts";
+import { prometheusText } from "../../core/prometheus.ts";
+import type { TimedAction } from "../../core/queue-time.ts";
+import type { Totals } from "../../schemas/counters.ts";
+import type { Figures, MetricsWindow } from "../../schemas/metrics.ts";
+import { lastRow } from "./actions.ts";
+import {
+  addSends,
+  countDeadLetters,
+  createdAt,
+  endedRows,
+  openRows,
+  readSeen,
+  readTotals,
+  uncountedRows,
+  writeSeen,
+  writeTotals,
+  type Sends,
+  type TimedRow,
+} from "./timings.ts";
+
+/** Finished rows that a window is looked for in, newest first: a quarter of a second of the Board's one thread (measured). */
+const lookedAt = 20_000;
+/** Rows that are over are summed up so many at a time, so that counting costs a written row once in so many actions. */
+const sumUpAfter = 500;
+
+/** The figures of one workspace, read from the rows that the Board has anyway. */
+export class Metrics {
+  readonly #storage: DurableObjectStorage;
+  #totals: Totals | null = null;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+  }
+
+  get #sql(): SqlStorage {
+    return this.#storage.sql;
+  }
+
+  figures(window: MetricsWindow, now: number): Figures {
+    const { actions, complete } = this.#since(now - windowMs[window]);
+    return figuresOf(actions, { window, now, complete, deadLetters: countDeadLetters(this.#sql) });
+  }
+
+  /** In the Prometheus text format. The counters are sums over all rows there have ever been, so no restart sets them back. */
+  prometheus(now: number): string {
+    const before = this.#read();
+    const rows = uncountedRows(this.#sql, before, lookedAt);
+    const counters = counting(before.counters, countable(rows));
+    this.#sumUp(before, rows);
+    const { actions } = this.#since(now - windowMs["1h"]);
+    return prometheusText({ counters, recent: actions, deadLetters: countDeadLetters(this.#sql), now });
+  }
+
+  /** Notes that a person has opened an action. @returns false where it waits for nobody, or is not known here yet. */
+  see(action: string, person: string, now: number): boolean {
+    const seen = readSeen(this.#sql, action);
+    if (seen === null) return false;
+    if (seen[person] === undefined) writeSeen(this.#sql, action, { ...seen, [person]: now });
+    return true;
+  }
+
+  /** Notes what came of sending: with the action, or where its row is summed up already or not here yet, with the sum. */
+  sent(sends: Sends): void {
+    this.#storage.transactionSync(() => {
+      const row = addSends(this.#sql, sends);
+      const totals = this.#read();
+      const summedUp = row === null || (row <= totals.upToRow && !totals.open.includes(row));
+      if (!summedUp) return;
+      const { delivered, failed } = totals.counters.deliveries;
+      const deliveries = { delivered: delivered + sends.delivered, failed: failed + sends.failed };
+      this.#write({ ...totals, counters: { ...totals.counters, deliveries } });
+    });
+  }
+
+  /** Every action that is open, or ended at `from` or later, from among the newest. */
+  #since(from: number): { actions: TimedAction[]; complete: boolean } {
+    const after = Math.max(lastRow(this.#sql) - lookedAt, 0);
+    const rows = [...openRows(this.#sql), ...endedRows(this.#sql, after, from)];
+    const oldest = after === 0 ? null : createdAt(this.#sql, after);
+    return { actions: countable(rows), complete: oldest === null || oldest < from };
+  }
+
+  /** What is over goes into the sum; what is open is remembered by its row, and looked at again each time. */
+  #sumUp(before: Totals, rows: readonly TimedRow[]): void {
+    const over = rows.filter(({ open }) => !open);
+    if (over.length < sumUpAfter && rows.length < lookedAt) return;
+    this.#write({
+      upToRow: Math.max(before.upToRow, ...rows.map(({ row }) => row)),
+      open: rows.filter(({ open }) => open).map(({ row }) => row),
+      counters: counting(before.counters, countable(over)),
+    });
+  }
+
+  #read(): Totals {
+    this.#totals ??= readTotals(this.#sql) ?? { upToRow: 0, open: [], counters: noCounters() };
+    return this.#totals;
+  }
+
+  #write(totals: Totals): void {
+    this.#totals = null;
+    writeTotals(this.#sql, totals);
+    this.#totals = totals;
+  }
+}
+
+const countable = (rows: readonly TimedRow[]): Counted[] =>
+  rows.flatMap(({ counted }) => (counted === null ? [] : [counted]));

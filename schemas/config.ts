@@ -1,0 +1,44 @@
+import * as v from "valibot";
+import { Slug } from "./text.ts";
+
+/** Channels as an operator sets them up: variables and secrets of the Worker. What is not set is off. */
+
+/** JSON text of an object of names to values, such as `{"primary": "R0UT1NGKEY"}`. */
+const Named = v.pipe(v.string(), v.parseJson(), v.record(Slug, v.pipe(v.string(), v.minLength(1))));
+const Url = v.pipe(v.string(), v.url());
+
+export const SlackConfig = v.object({
+  HOLDPOINT_SLACK_BOT_TOKEN: v.pipe(v.string(), v.minLength(1)),
+  HOLDPOINT_SLACK_SIGNING_SECRET: v.pipe(v.string(), v.minLength(8)),
+  HOLDPOINT_SLACK_TEAM: v.pipe(
+    v.string(),
+    v.regex(/^[TE][A-Z0-9]{2,}$/u, "is a Slack team id such as T0123ABC"),
+  ),
+  HOLDPOINT_SLACK_API: v.optional(Url, "https://slack.com/api"),
+});
+export type SlackConfig = v.InferOutput<typeof SlackConfig>;
+
+export const PagerDutyConfig = v.object({
+  HOLDPOINT_PAGERDUTY: Named,
+  HOLDPOINT_PAGERDUTY_URL: v.optional(Url, "https://events.pagerduty.com/v2/enqueue"),
+});
+export type PagerDutyConfig = v.InferOutput<typeof PagerDutyConfig>;
+
+export const TeamsConfig = v.object({ HOLDPOINT_TEAMS: Named });
+export type TeamsConfig = v.InferOutput<typeof TeamsConfig>;
+
+export const AccessConfig = v.object({
+  /** The team's domain, such as `example.cloudflareaccess.com`. */
+  HOLDPOINT_ACCESS_TEAM: v.pipe(v.string(), v.minLength(1)),
+  HOLDPOINT_ACCESS_AUD: v.pipe(v.string(), v.minLength(1)),
+});
+export type AccessConfig = v.InferOutput<typeof AccessConfig>;
+
+/** The part of the environment that a schema names; null where it is not set, or not as it has to be. */
+export function configOf<Schema extends v.GenericSchema>(
+  schema: Schema,
+  env: unknown,
+): v.InferOutput<Schema> | null {
+  const parsed = v.safeParse(schema, env);
+  return parsed.success ? parsed.output : null;
+}

@@ -1,0 +1,79 @@
+import * as v from "valibot";
+import { PersonId } from "./text.ts";
+
+/** What `GET /v1/metrics` answers. Durations are milliseconds, shares are from 0 to 1 and null where there is nothing to share. */
+
+export const metricsWindows = ["1h", "24h", "7d"] as const;
+export const MetricsWindow = v.picklist(metricsWindows);
+export type MetricsWindow = v.InferOutput<typeof MetricsWindow>;
+
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const Share = v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));
+
+/** `atLeast`: so many still wait that it can only be said not to be less. */
+const Estimate = v.object({ ms: v.number(), atLeast: v.boolean() });
+
+export const StageFigures = v.object({
+  /** Waits that ended with what was waited for. */
+  reached: Count,
+  /** Waits that go on; each counts in the percentiles as long as it has lasted. */
+  waiting: Count,
+  /** Waits cut off: expired, cancelled, or overtaken by what comes after. */
+  left: Count,
+  p50: v.nullable(Estimate),
+  p95: v.nullable(Estimate),
+  p99: v.nullable(Estimate),
+  /** Of the reached ones, how many lasted at most `leMs`; null is without end. */
+  histogram: v.array(v.object({ leMs: v.nullable(v.number()), count: Count })),
+});
+export type StageFigures = v.InferOutput<typeof StageFigures>;
+
+const Pending = v.object({ name: v.string(), count: Count, oldestMs: v.number() });
+
+const ReviewerFigures = v.object({
+  person: PersonId,
+  /** Latest votes cast in the window, withdrawn ones left out. */
+  decisions: Count,
+  approved: Count,
+  denied: Count,
+  /** From opening the action to the vote, over those that were opened on the page. */
+  review: v.object({ timed: Count, totalMs: v.number(), medianMs: v.nullable(v.number()) }),
+});
+export type ReviewerFigures = v.InferOutput<typeof ReviewerFigures>;
+
+export const Figures = v.object({
+  window: MetricsWindow,
+  from: v.pipe(v.string(), v.isoTimestamp()),
+  to: v.pipe(v.string(), v.isoTimestamp()),
+  /** False where there is more in the window than was looked at; what is pending is always all of it. */
+  complete: v.boolean(),
+  pending: v.object({
+    count: Count,
+    oldestMs: v.nullable(v.number()),
+    byType: v.array(Pending),
+    byRisk: v.array(Pending),
+    /** An action with seats for two groups is in both. */
+    byGroup: v.array(Pending),
+  }),
+  /** From the request on up to `decided`; `claimed` from the approval on and `finished` from the claim on. */
+  queueTime: v.object({
+    notified: StageFigures,
+    seen: StageFigures,
+    firstVote: StageFigures,
+    decided: StageFigures,
+    claimed: StageFigures,
+    finished: StageFigures,
+  }),
+  requested: Count,
+  decided: v.object({ approved: Count, denied: Count, byPolicy: Count, byVia: v.record(v.string(), Count) }),
+  expired: v.object({ pending: Count, approved: Count }),
+  /** Actions that waited in the window and had to be escalated. */
+  escalated: Count,
+  /** Decided by people less than five seconds after it was first seen, or where nobody opened it notified, or else asked. */
+  underFiveSeconds: v.object({ count: Count, of: Count, share: Share }),
+  /** Denials whose reason begins with "missing context". */
+  missingContext: v.object({ count: Count, of: Count, share: Share }),
+  reviewers: v.array(ReviewerFigures),
+  deadLetters: Count,
+});
+export type Figures = v.InferOutput<typeof Figures>;

@@ -1,0 +1,135 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, test } from "vitest";
+import { buttonsOf } from "../support/slack.ts";
+import { SlackStage } from "../support/slack-stage.ts";
+
+let stage: SlackStage;
+
+beforeAll(async () => {
+  stage = await SlackStage.open();
+  await stage.link("bob");
+});
+afterEach(() => stage.slack.meetWith());
+afterAll(() => stage?.close());
+
+describe("a Slack that is not well", () => {
+  test("that asks to be left alone is left alone, and has every card afterwards, once", async ({
+    expect,
+  }) => {
+    let refused = 0;
+    stage.slack.meetWith((method) => {
+      if (method !== "chat.postMessage" || refused >= 3) return null;
+      refused += 1;
+      return { status: 429, headers: { "retry-after": "7" }, body: { ok: false, error: "ratelimited" } };
+    });
+    const asked = Date.now();
+    const actions = await Promise.all([1, 2, 3].map(() => stage.cast.demo.asks({ type: "slack.one" })));
+    for (const action of actions) {
+      await stage.until(
+        async () => (await stage.slack.cards(stage.approvals, action.id)).length === 1,
+        40_000,
+      );
+    }
+    const posted = stage.slack.calls.filter(
+      ({ method, at, status }) => method === "chat.postMessage" && at > asked && status === 200,
+    );
+    expect(posted.every(({ at }) => at - asked >= 7_000)).toBe(true);
+    for (const action of actions) expect(await stage.slack.cards(stage.approvals, action.id)).toHaveLength(1);
+  });
+
+  test("that fails every first call shows everything all the same, once", async ({ expect }) => {
+    const tried = new Set<string>();
+    stage.slack.meetWith((method, body) => {
+      const call = JSON.stringify([method, body["channel"], body["ts"], body["text"]]);
+      if (tried.has(call)) return null;
+      tried.add(call);
+      return { status: 500 };
+    });
+    const action = await stage.cast.demo.asks({ type: "slack.one" });
+    const card = await stage.until(
+      async () => (await stage.slack.cards(stage.approvals, action.id))[0],
+      20_000,
+    );
+    await stage.cast.bob.approves(action);
+    const closed = await stage.until(
+      async () =>
+        (await stage.slack.cards(stage.approvals, action.id)).find((one) => buttonsOf(one).length === 0),
+      20_000,
+    );
+    expect(closed.ts).toBe(card.ts);
+    expect(await stage.slack.cards(stage.approvals, action.id)).toHaveLength(1);
+  });
+
+  test("that finds a card too large gets one without the facts, which cannot be approved there", async ({
+    expect,
+  }) => {
+    stage.slack.meetWith((_, body) =>
+      JSON.stringify(body["blocks"] ?? "").includes('"approve"')
+        ? { body: { ok: false, error: "msg_blocks_too_long" } }
+        : null,
+    );
+    const action = await stage.cast.demo.asks({ type: "slack.one" });
+    const card = await stage.cardOf(action);
+    expect(buttonsOf(card).map(({ action_id: id }) => id)).toEqual(["details", "deny"]);
+    expect(JSON.stringify(card)).toContain("cannot be approved here");
+  });
+
+  test("where somebody deleted the card of what is still pending shows another", async ({ expect }) => {
+    const action = await stage.cast.demo.asks({ type: "slack.two" });
+    const { ts } = await stage.cardOf(action);
+    expect(await stage.slack.api("chat.delete", { channel: stage.approvals, ts })).toMatchObject({
+      ok: true,
+    });
+    await stage.cast.bob.approves(action);
+    const other = await stage.cardOf(action);
+    expect(other.ts).not.toBe(ts);
+    expect(JSON.stringify(other)).toContain("1 of 2");
+  });
+
+  test("P17 an engine killed between committing and sending sends when it is back", async ({ expect }) => {
+    const action = await stage.cast.demo.asks({ type: "slack.one" });
+    await stage.restart();
+    await stage.until(async () => (await stage.slack.cards(stage.approvals, action.id))[0], 45_000);
+    await delay(2_000);
+    expect(await stage.slack.cards(stage.approvals, action.id)).toHaveLength(1);
+  });
+
+  test("P25 whose channel is gone is not waited for: the next level has the card at once", async ({
+    expect,
+  }) => {
+    const action = await stage.cast.demo.asks({ type: "slack.gone" });
+    const card = await stage.cardOf(action, stage.slack.channels["escalations"]);
+    expect(buttonsOf(card)).toHaveLength(3);
+    const log = await stage.cast.demo.readsLog(action);
+    expect(log.at(-1)).toMatchObject({
+      type: "escalated",
+      reason: "a delivery has failed",
+      data: { level: 1 },
+    });
+    const letter = await stage.until(async () => {
+      const { items } = await stage.cast.operator.get<{
+        items: { action: string; sink: string; lastError: string }[];
+      }>("/v1/dead-letters");
+      return items.find((item) => item.action === action.id);
+    });
+    expect(letter).toMatchObject({ sink: "slack:C0GONE", lastError: "Slack: channel_not_found" });
+  });
+
+  test("still gets every click answered in time", async ({ expect }) => {
+    const action = await stage.cast.demo.asks({ type: "slack.one" });
+    const card = await stage.cardOf(action);
+    stage.slack.meetWith(() => ({ status: 500, delayMs: 5_000 }));
+    const { status, tookMs } = await stage.users.bob.clicks(stage.approvals, card, "approve", {
+      trigger: "t.1",
+    });
+    expect(status).toBe(200);
+    expect(tookMs).toBeLessThan(3_000);
+    expect((await stage.cast.demo.sees(action)).state).toBe("approved");
+    stage.slack.meetWith();
+    await stage.until(
+      async () =>
+        (await stage.slack.cards(stage.approvals, action.id)).find((one) => buttonsOf(one).length === 0),
+      50_000,
+    );
+  });
+});
