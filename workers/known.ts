@@ -63,26 +63,29 @@ export async function identifySession(
   now: number,
 ): Promise<{ session: SessionRecord; snapshot: Snapshot } | null> {
   const cached = sessions.get(hash);
-  const snapshot = snapshots.get(workspace);
-  if (cached !== undefined && snapshot !== undefined && now - cached.checkedAt < freshMs) {
-    return now < cached.session.endsAt ? { session: cached.session, snapshot } : null;
+  const known = snapshots.get(workspace);
+  if (cached !== undefined && known !== undefined && now - cached.checkedAt < freshMs) {
+    return now < cached.session.endsAt ? { session: cached.session, snapshot: known } : null;
   }
-  const knownVersion = snapshot?.version ?? null;
+  const asked = generation;
+  const knownVersion = known?.version ?? null;
   const answer = await registryOf(env, workspace).session({ hash, knownVersion, now });
-  const current = take(workspace, answer.snapshot);
-  if (answer.session === null || current === undefined) {
+  const snapshot = keep(workspace, answer.snapshot, known, asked);
+  if (answer.session === null || snapshot === undefined) {
     sessions.delete(hash);
     return null;
   }
   if (sessions.size >= maxKeys) sessions.clear();
-  sessions.set(hash, { workspace, session: answer.session, checkedAt: now });
-  return { session: answer.session, snapshot: current };
+  if (asked === generation) sessions.set(hash, { workspace, session: answer.session, checkedAt: now });
+  return { session: answer.session, snapshot };
 }
 
 /** The workspace's snapshot for somebody whom another authority has proven; null where there is no such workspace. */
 export async function readKnown(env: Env, workspace: string): Promise<Snapshot | null> {
-  const answer = await registryOf(env, workspace).known(snapshots.get(workspace)?.version ?? null);
-  return take(workspace, answer.snapshot) ?? null;
+  const known = snapshots.get(workspace);
+  const asked = generation;
+  const answer = await registryOf(env, workspace).known(known?.version ?? null);
+  return keep(workspace, answer.snapshot, known, asked) ?? null;
 }
 
 /**

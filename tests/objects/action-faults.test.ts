@@ -271,6 +271,7 @@ function createBroken(
       return instance.create({
         payload,
         known,
+        channels: [],
         key: "the key",
         fingerprint: "f",
         origin: "https://x.invalid",

@@ -59,6 +59,7 @@ const commands: Readonly<Record<Exclude<CommandType, "tick">, (play: Play) => St
   heartbeat: (play) => play.heartbeat(),
   report: (play) => play.report(),
   rollback: (play) => play.rollback(),
+  escalate: (play) => play.do({ type: "escalate", actor: cast.demo, level: 1 }),
 };
 
 /**
@@ -66,24 +67,24 @@ const commands: Readonly<Record<Exclude<CommandType, "tick">, (play: Play) => St
  * leads, the code it is refused with, or `again` for the first answer once more. `-` is `wrong_state`, logged as late.
  */
 const expected = `
-                           create   vote      cancel                revoke             supersede              stopByPolicy       claim         heartbeat     report       rollback
-new                        pending  refused   refused               refused            refused                refused            refused       refused       refused      refused
-pending                    -        approved  cancelled{requester}  -                  cancelled{superseded}  cancelled{policy}  -             -             -            -
-approved                   -        -         cancelled{requester}  cancelled{revoked} cancelled{superseded}  cancelled{policy}  executing     -             -            -
-executing                  -        -         -                     -                  -                      -                  leased        executing     executed     -
-executing, lease lost      -        -         -                     -                  -                      -                  executing     fenced        fenced       -
-executed                   -        -         -                     -                  -                      -                  -             -             again        rolling_back
-failed{none}               -        -         -                     -                  -                      -                  -             -             again        wrong_state
-failed{partial}            -        -         -                     -                  -                      -                  -             -             again        rolling_back
-failed{unknown}            -        -         -                     -                  -                      -                  -             -             executed     rolling_back
-failed{unknown}, resolved  -        -         -                     -                  -                      -                  -             -             again        rolling_back
-rolling_back               -        -         -                     -                  -                      -                  rolling_back  fenced        again        -
-rolling_back, claimed      -        -         -                     -                  -                      -                  leased        rolling_back  rolled_back  -
-rolled_back                -        -         -                     -                  -                      -                  -             -             again        -
-rollback_failed            -        -         -                     -                  -                      -                  -             -             again        -
-denied                     -        -         -                     -                  -                      -                  -             -             -            -
-cancelled                  -        -         -                     -                  -                      -                  -             -             -            -
-expired                    -        -         -                     -                  -                      -                  -             -             -            -
+                           create   vote      cancel                revoke             supersede              stopByPolicy       claim         heartbeat     report       rollback      escalate
+new                        pending  refused   refused               refused            refused                refused            refused       refused       refused      refused  refused
+pending                    -        approved  cancelled{requester}  -                  cancelled{superseded}  cancelled{policy}  -             -             -            -  pending
+approved                   -        -         cancelled{requester}  cancelled{revoked} cancelled{superseded}  cancelled{policy}  executing     -             -            -  -
+executing                  -        -         -                     -                  -                      -                  leased        executing     executed     -  -
+executing, lease lost      -        -         -                     -                  -                      -                  executing     fenced        fenced       -  -
+executed                   -        -         -                     -                  -                      -                  -             -             again        rolling_back  -
+failed{none}               -        -         -                     -                  -                      -                  -             -             again        wrong_state  -
+failed{partial}            -        -         -                     -                  -                      -                  -             -             again        rolling_back  -
+failed{unknown}            -        -         -                     -                  -                      -                  -             -             executed     rolling_back  -
+failed{unknown}, resolved  -        -         -                     -                  -                      -                  -             -             again        rolling_back  -
+rolling_back               -        -         -                     -                  -                      -                  rolling_back  fenced        again        -  -
+rolling_back, claimed      -        -         -                     -                  -                      -                  leased        rolling_back  rolled_back  -  -
+rolled_back                -        -         -                     -                  -                      -                  -             -             again        -  -
+rollback_failed            -        -         -                     -                  -                      -                  -             -             again        -  -
+denied                     -        -         -                     -                  -                      -                  -             -             -            -  -
+cancelled                  -        -         -                     -                  -                      -                  -             -             -            -  -
+expired                    -        -         -                     -                  -                      -                  -             -             -            -  -
 `;
 
 const [head = "", ...lines] = expected

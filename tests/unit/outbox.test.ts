@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, test } from "vitest";
-import { nextTry, retryAfterMs, rowsFor } from "../../core/outbox.ts";
+import { nextTry, retryAfterMs, rowsFor, type Audience } from "../../core/outbox.ts";
 import type { NoticeType } from "../../schemas/webhook.ts";
 import { cast, contractOf, payloadOf } from "../model/cast.ts";
 import { Play } from "../model/play.ts";
@@ -10,7 +10,7 @@ const subscriber = (
   id: string,
   events: NoticeType[] = [],
   active = true,
-): Parameters<typeof rowsFor>[1][number] => ({ id, events, active });
+): Audience["subscribers"][number] => ({ id, events, active });
 
 function lived(): Play {
   const play = new Play(payloadOf(contractOf({ rollback: { window: "1m" } }))).request();
@@ -69,7 +69,9 @@ describe("the outbox", () => {
       subscriber("ends", ["action.executed", "action.rolled_back"]),
       subscriber("off", [], false),
     ];
-    const rows = lived().events.flatMap((event) => rowsFor(event, sinks, true, 9));
+    const rows = lived().events.flatMap((event) =>
+      rowsFor(event, { subscribers: sinks, channels: [], hasCallback: true }, 0, 9),
+    );
     expect(rows.map(({ seq, sink, type }) => `${seq} ${sink} ${type}`)).toEqual([
       "1 webhook:all action.pending",
       "3 webhook:all action.escalated",
@@ -92,6 +94,10 @@ describe("the outbox", () => {
   });
 
   test("has no row where nobody is to be told", ({ expect }) => {
-    expect(lived().events.flatMap((event) => rowsFor(event, [], false, 0))).toEqual([]);
+    expect(
+      lived().events.flatMap((event) =>
+        rowsFor(event, { subscribers: [], channels: [], hasCallback: false }, 0, 0),
+      ),
+    ).toEqual([]);
   });
 });

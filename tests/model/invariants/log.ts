@@ -83,7 +83,7 @@ export const noticed: Invariant = ({ machine, step }) => {
     const sinks = type === null ? [] : ["webhook:all"];
     if (type !== null && ends.includes(type)) sinks.push("webhook:ends");
     if (type !== null && type !== "action.pending") sinks.push("callback");
-    const rows = machine.rowsFor(event, subscribers, true, 7);
+    const rows = machine.rowsFor(event, { subscribers, channels: [], hasCallback: true }, 0, 7);
     const written = rows.map((row) => row.sink).toSorted();
     if (!sameData(written, sinks.toSorted())) {
       return `${event.type} gives rows for [${written.join()}] and not for [${sinks.join()}]`;
