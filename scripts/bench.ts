@@ -15,12 +15,12 @@ const options = new Command("npm run bench --")
       "Both run on this machine, first as `npm start` runs them, then under plain workerd. About a quarter of an hour.",
   )
   .option("--json", "print every figure as JSON", false)
-  .option("--quick", "one short round with 1,000 pending: two minutes, rough figures", false)
+  .option("--quick", "short rounds, with 1,000 pending only: two minutes, rough figures", false)
   .addOption(new Option("--only <section>", "one section").choices(sections))
   .addOption(new Option("--mode <mode>", "one way of running").choices(modes))
   .option(
     "--seconds <number>",
-    "how long each round of each figure takes (default: 1.5; quick: 1)",
+    "how long each round of each figure takes (default: 1; quick: 0.3)",
     parseSeconds,
   )
   .addHelpText(
@@ -55,10 +55,12 @@ async function main({ json, quick, only, mode, seconds }: Options): Promise<void
     modes: mode === undefined ? modes : [mode],
     sections: only === undefined ? sections : [only],
     levels: quick ? [1_000] : [1_000, 10_000],
-    seconds: seconds ?? (quick ? 1 : 1.5),
-    rounds: quick ? 1 : 3,
+    seconds: seconds ?? (quick ? 0.3 : 1),
+    rounds: quick ? 3 : 5,
     restarts: quick ? 1 : 3,
     maxFillSeconds: quick ? 20 : 240,
+    settleSeconds: quick ? 1 : 3,
+    idleSeconds: quick ? 0 : 20,
     tell,
     complain: (text) => console.error(text),
   };

@@ -39,13 +39,32 @@ export async function authenticate(request: Request, env: Env, now: number): Pro
  */
 async function byKey(request: Request, env: Env, now: number): Promise<Authenticated | null> {
   const text = bearerOf(request);
-  const parsed = text === null ? null : parseKeyText(text);
-  if (text === null || parsed === null || parsed.workspace === "engine") return null;
-  const found = await identify(env, { ...parsed, hash: sha256Hex(text) }, now);
+  const key = text === null ? null : namedBy(text);
+  if (key === null || key.workspace === "engine") return null;
+  const found = await identify(env, key, now);
   if (found === null) return null;
   const { record, snapshot } = found;
   const { workspace, principal: id, scopes, id: keyId } = record;
   return { principal: { workspace, kind: principalKind(id), id, scopes, keyId }, snapshot };
+}
+
+type NamedKey = { workspace: string; id: string; hash: string };
+
+/** What key texts say, so that the checksum and the hash of one are worked out once. It says nothing of whether a key holds. */
+const named = new Map<string, NamedKey>();
+/** About 300 bytes a key: 3 MB an isolate at most; past it the map starts over. */
+const maxNamed = 10_000;
+
+/** Which key a text names, with the SHA-256 that proves it; null for a text that is no key of ours. */
+function namedBy(text: string): NamedKey | null {
+  const known = named.get(text);
+  if (known !== undefined) return known;
+  const parsed = parseKeyText(text);
+  if (parsed === null) return null;
+  const key = { workspace: parsed.workspace, id: parsed.id, hash: sha256Hex(text) };
+  if (named.size >= maxNamed) named.clear();
+  named.set(text, key);
+  return key;
 }
 
 /**

@@ -19,8 +19,22 @@ function on<Type extends Command["type"]>(
   return (situation) => isType(situation.command) && predicate(situation, situation.command);
 }
 
+/** Counts of commands being decided: guards and events of one step ask for the same one several times. */
+const counts = new WeakMap<Command, { of: Situation; count: Count }>();
+
 /** The count with this command's vote in it. */
 export function countWithVote(situation: Situation): Count {
+  const { state, command, facts, now, payload } = situation;
+  const kept = counts.get(command);
+  const same =
+    kept?.of.state === state && kept.of.facts === facts && kept.of.now === now && kept.of.payload === payload;
+  if (kept !== undefined && same) return kept.count;
+  const fresh = freshCount(situation);
+  counts.set(command, { of: situation, count: fresh });
+  return fresh;
+}
+
+function freshCount(situation: Situation): Count {
   const { state, command } = situation;
   if (command.type !== "vote") return count(situation, state.votes);
   return count(

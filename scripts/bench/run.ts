@@ -32,6 +32,13 @@ export type Plan = Effort & {
   readonly levels: readonly number[];
   /** A fill that takes longer goes on with what there is. */
   readonly maxFillSeconds: number;
+  /** The operating system is given this long to put what was filled in on the disk. */
+  readonly settleSeconds: number;
+  /**
+   * After this long without a request the memory and disk of idle objects are measured; 0 leaves that out. The runtime
+   * puts an object away after ten seconds.
+   */
+  readonly idleSeconds: number;
   readonly restarts: number;
   /** `detail` changes while a step goes on. */
   readonly tell: (step: string, detail?: string) => void;
@@ -49,7 +56,10 @@ export type Report = {
 export async function runPlan(plan: Plan): Promise<Report> {
   const report: Report = { cells: [], footprints: [], restarts: [] };
   for (const mode of plan.modes) {
-    await withPair(mode, plan, (pair) => measureFresh(pair, mode, plan, report));
+    const wanted = whats.filter(({ work }) => plan.sections.includes(work));
+    if (wanted.length > 0) {
+      await withPair(mode, plan, (pair) => measureCells(pair, { mode, pending: 0 }, wanted, plan, report));
+    }
     if (plan.sections.includes("pending")) {
       await withPair(mode, plan, (pair) => measurePending(pair, mode, plan, report));
     }
@@ -75,11 +85,6 @@ async function withPair(mode: Mode, plan: Plan, work: (pair: Pair) => Promise<vo
   }
 }
 
-async function measureFresh(pair: Pair, mode: Mode, plan: Plan, report: Report): Promise<void> {
-  const wanted = whats.filter(({ work }) => plan.sections.includes(work));
-  await measureCells(pair, { mode, pending: 0 }, wanted, plan, report);
-}
-
 const nameOf = (what: What): string =>
   what.work === "create" ? "create" : `decide to resume by ${what.via}`;
 
@@ -98,20 +103,20 @@ async function measureCells(
   }
 }
 
-/** After this long without a request the runtime has put idle objects away: it does so after ten seconds. */
-const idleSeconds = 20;
-
 async function measurePending(pair: Pair, mode: Mode, plan: Plan, report: Report): Promise<void> {
   const before = baselineOf(pair);
   for (const level of plan.levels) {
     await fillBoth(pair, level, plan.maxFillSeconds, (at) => plan.tell(`${mode}: filling`, at));
     report.footprints.push(shareOf(pair, before, { mode, when: "busy" }));
+    await delay(plan.settleSeconds * 1_000);
     const pending = Math.min(...Object.values(sizes(pair)));
     await measureCells(pair, { mode, pending }, whats, plan, report);
   }
-  plan.tell(`${mode}: leaving both alone for ${idleSeconds} s`);
-  await delay(idleSeconds * 1_000);
-  report.footprints.push(shareOf(pair, before, { mode, when: "idle" }));
+  if (plan.idleSeconds > 0) {
+    plan.tell(`${mode}: leaving both alone for ${plan.idleSeconds} s`);
+    await delay(plan.idleSeconds * 1_000);
+    report.footprints.push(shareOf(pair, before, { mode, when: "idle" }));
+  }
   plan.tell(`${mode}: kill -9 and start again with ${pair.engine.pool.size} pending`);
   report.restarts.push(await measureRestart(pair, mode, plan.restarts));
 }

@@ -50,5 +50,6 @@ export function billOf(totals: Totals, cpuMs: number | null): Line[] {
   ];
 }
 
-/** US dollars for a million lives. */
-export const sumOf = (bill: readonly Line[]): number => bill.reduce((sum, { usd }) => sum + usd, 0);
+/** US dollars for a million lives, to the cent. */
+export const sumOf = (bill: readonly Line[]): number =>
+  Math.round(bill.reduce((sum, { usd }) => sum + usd, 0) * 100) / 100;

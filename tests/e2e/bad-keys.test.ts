@@ -60,10 +60,10 @@ const badKeys: Record<string, () => Promise<string>> = {
     return key;
   },
   expired: async () => {
-    const expiresAt = new Date(Date.now() + 1_000).toISOString();
+    const expiresAt = new Date(Date.now() + 2_000).toISOString();
     const key = await cast.operator.givesKey("agent:demo", { expiresAt });
     await withKey(key).get("/v1/whoami");
-    await delay(1_050);
+    await delay(2_050);
     return key;
   },
   "rotated without an overlap": async () => {

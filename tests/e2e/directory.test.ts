@@ -155,7 +155,7 @@ describe("a group", () => {
 describe("a delegation", () => {
   test("lends a vote until its end, and not a moment longer", async ({ expect }) => {
     const { operator, demo, carol } = cast;
-    const until = new Date(Date.now() + 1_200).toISOString();
+    const until = new Date(Date.now() + 2_500).toISOString();
     const lent = { from: "person:bob", to: "person:carol", groups: ["oncall"], until };
     expect(await operator.post("/v1/delegations", lent)).toEqual(lent);
     const [during, after] = [await demo.asks(), await demo.asks()];

@@ -25,7 +25,7 @@ const inMs = (ms: number): string => new Date(Date.now() + ms).toISOString();
 
 /** An action whose time is over. */
 async function expired(parts: Record<string, unknown> = {}): Promise<ActionView> {
-  const action = await cast.demo.asks({ notAfter: inMs(900), ...parts });
+  const action = await cast.demo.asks({ notAfter: inMs(1_500), ...parts });
   const over = await cast.demo.waitsFor(action, action.seq, 10);
   if (over.state !== "expired") throw new Error(`it is ${over.state}`);
   return over;
@@ -54,7 +54,7 @@ describe("P8 a decision made before the wait was registered was lost:", () => {
     expect(await demo.waitsFor(action, 1)).toEqual(action);
     const client = createClient({ url: engine.url, key: demo.key ?? "" });
     expect(await client.wait(action.id)).toEqual(action);
-    expect(performance.now() - started).toBeLessThan(3_000);
+    expect(performance.now() - started).toBeLessThan(10_000);
     await stream.close();
   });
 
@@ -118,9 +118,9 @@ describe("P11 a late deny was recorded as a timeout:", () => {
 
   test("also when it is the deny itself that finds the time over", async ({ expect }) => {
     const { bob, demo } = cast;
-    const action = await demo.asks({ notAfter: inMs(400) });
+    const action = await demo.asks({ notAfter: inMs(1_000) });
     // No alarm is waited for: whichever of the two comes first, the order in the log is the same.
-    await delay(402);
+    await delay(1_002);
     expect(await refusalOf(bob.denies(action))).toMatchObject({ state: "expired", stateDetail: "pending" });
     const log = await demo.readsLog(action);
     expect(log.map(({ type }) => type)).toEqual(["requested", "expired", "late_command"]);
@@ -148,7 +148,9 @@ describe("P15 one gated call held or discarded the others of its batch:", () => 
       [201, "approved"],
       [422, undefined],
     ]);
-    expect(verdicts[3]).toMatchObject({ problem: { code: "invalid_body", errors: [{ pointer: "/type" }] } });
+    expect(verdicts[3]).toMatchObject({
+      problem: { code: "invalid_body", errors: [{ pointer: "/items/3/action/type" }] },
+    });
     expect(verdicts[5]).toMatchObject({ problem: { code: "invalid_body" } });
     const [gated, free, , , last] = verdicts.map(({ action }) => action);
     expect(new Set(verdicts.flatMap(({ action }) => action?.id ?? [])).size).toBe(4);
@@ -269,11 +271,12 @@ describe("P29 a wait that died at five minutes; a wait that must never expire:",
 
   test("an action ends by its own clock while nobody is connected", async ({ expect }) => {
     const { demo } = cast;
-    const action = await demo.asks({ notAfter: inMs(300) });
-    await delay(900);
-    const log = await demo.readsLog(action);
-    expect(log.map(({ type }) => type)).toEqual(["requested", "expired"]);
-    expect(Date.parse(log[1]!.at)).toBeGreaterThanOrEqual(Date.parse(action.deadlines.pending!));
+    const action = await demo.asks({ notAfter: inMs(1_000) });
+    await delay(1_000);
+    const types = async (): Promise<string[]> => (await demo.readsLog(action)).map(({ type }) => type);
+    await expect.poll(types, { timeout: 10_000 }).toEqual(["requested", "expired"]);
+    const [, expiry] = await demo.readsLog(action);
+    expect(Date.parse(expiry!.at)).toBeGreaterThanOrEqual(Date.parse(action.deadlines.pending!));
   });
 
   test("a poll that ends without news says so and the action waits on", async ({ expect }) => {

@@ -64,7 +64,7 @@ const reach: Record<State, () => Promise<Prepared>> = {
   denied: async () => ({ action: await cast.bob.denies(await cast.demo.asks(undo)) }),
   cancelled: async () => ({ action: await cast.demo.cancels(await cast.demo.asks(undo)) }),
   expired: async () => {
-    const action = await cast.demo.asks({ notAfter: new Date(Date.now() + 300).toISOString() });
+    const action = await cast.demo.asks({ notAfter: new Date(Date.now() + 1_000).toISOString() });
     return { action: await cast.demo.waitsFor(action, action.seq, 10) };
   },
   executing,
@@ -141,7 +141,7 @@ describe("P9 a restart or deploy stranded what was waiting:", () => {
 
   test("clocks run on while the engine is away, and are kept without a visit", async ({ expect }) => {
     const { demo } = cast;
-    const action = await demo.asks({ notAfter: new Date(Date.now() + 700).toISOString() });
+    const action = await demo.asks({ notAfter: new Date(Date.now() + 1_500).toISOString() });
     const { claim } = await executing({ ...undo, type: "restart.quick" });
     await engine.kill9();
     await comesBack();

@@ -1,4 +1,5 @@
-import { readdirSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import * as v from "valibot";
@@ -38,7 +39,25 @@ function writtenAt(path: string): number {
 }
 
 function read(path: string): DiskAction | null {
-  const database = new DatabaseSync(path, { readOnly: true, timeout: 2_000 });
+  try {
+    return readFrom(path, true);
+  } catch (error) {
+    // What a kill left in the write-ahead log may have to be recovered first, which is done on a copy: the file is the engine's.
+    if (!String(error).includes("readonly database")) throw error;
+    const folder = mkdtempSync(join(tmpdir(), "holdpoint-copy-"));
+    try {
+      for (const end of ["", "-wal"]) {
+        if (existsSync(`${path}${end}`)) copyFileSync(`${path}${end}`, join(folder, `copy${end}`));
+      }
+      return readFrom(join(folder, "copy"), false);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+}
+
+function readFrom(path: string, readOnly: boolean): DiskAction | null {
+  const database = new DatabaseSync(path, { readOnly, timeout: 2_000 });
   try {
     const tables = database.prepare("SELECT name FROM sqlite_master WHERE name = 'docs'").all();
     if (tables.length === 0) return null;

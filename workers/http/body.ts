@@ -78,24 +78,23 @@ export function parseBody(text: string, maxKeys?: number): Json {
 export function parseWith<Schema extends v.GenericSchema>(
   schema: Schema,
   value: unknown,
-  at = "",
 ): v.InferOutput<Schema> {
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   throw new ProblemError("invalid_body", {
     detail: "Mend the named fields and send it again.",
-    errors: fieldsOf(result.issues, at),
+    errors: fieldsOf(result.issues),
   });
 }
 
 /** valibot issues → JSON Pointers with what is wrong, one entry a field. */
-export function fieldsOf(issues: readonly v.BaseIssue<unknown>[], at = ""): ProblemField[] {
+export function fieldsOf(issues: readonly v.BaseIssue<unknown>[]): ProblemField[] {
   const fields = new Map<string, string>();
   for (const issue of issues) {
     const path = (issue.path ?? []).map((item) =>
       String(item.key).replaceAll("~", "~0").replaceAll("/", "~1"),
     );
-    const pointer = [at, ...path].join("/");
+    const pointer = ["", ...path].join("/");
     if (fields.has(pointer)) continue;
     fields.set(pointer, messageOf(issue));
   }

@@ -26,19 +26,26 @@ function senderOf(call: Call<unknown>, item: unknown, index: number, key: string
   return { ...call, idempotencyKey: own, fingerprint: sha256Hex(JSON.stringify(item)) };
 }
 
-/** The verdicts as JSON text, in the order of the items; a bug in one is an `internal` for that one. */
-async function verdicts(status: number, work: readonly Promise<Done>[]): Promise<Response> {
+/**
+ * The verdicts as JSON text, in the order of the items; a bug in one is an `internal` for that one. A problem names fields
+ * by where they stand in the whole body: `part` of the item.
+ */
+async function verdicts(status: number, work: readonly Promise<Done>[], part: string): Promise<Response> {
   const settled = await Promise.allSettled(work);
-  const items = settled.map((outcome) => {
+  const items = settled.map((outcome, index) => {
     if (outcome.status === "fulfilled") return `{"status":${status},"action":${outcome.value.body}}`;
-    const problem = problemOf(outcome.reason);
+    const problem = problemOf(outcome.reason, `/items/${index}${part}`);
     return JSON.stringify({ status: problem.status, problem });
   });
   return new Response(`{"items":[${items.join(",")}]}`, { headers: { "content-type": "application/json" } });
 }
 
-function problemOf(reason: unknown): Problem {
-  if (reason instanceof ProblemError) return problemBody(reason.code, reason.parts);
+function problemOf(reason: unknown, at: string): Problem {
+  if (reason instanceof ProblemError) {
+    const { errors, ...parts } = reason.parts;
+    const placed = errors?.map(({ pointer, detail }) => ({ pointer: `${at}${pointer}`, detail }));
+    return problemBody(reason.code, { ...parts, ...(placed !== undefined && { errors: placed }) });
+  }
   console.error("batch item", reason);
   return problemBody("internal", {
     detail: "Nothing was changed that was not acknowledged; send the item again.",
@@ -47,17 +54,17 @@ function problemOf(reason: unknown): Problem {
 
 async function createBatch(call: Call<v.InferOutput<typeof BatchCreateBody>>): Promise<Answer> {
   const work = call.body.items.map(async ({ action, idempotencyKey }, index) => {
-    const request = parseWith(ActionRequest, action, `/items/${index}/action`);
+    const request = parseWith(ActionRequest, action);
     return createAction(senderOf(call, action, index, idempotencyKey), request);
   });
-  return verdicts(201, work);
+  return verdicts(201, work, "/action");
 }
 
 async function voteBatch(call: Call<v.InferOutput<typeof BatchVoteBody>>): Promise<Answer> {
   const work = call.body.items.map(async ({ action, ...vote }, index) =>
     castVote(senderOf(call, vote, index, undefined), actionId({ id: action }), vote, viaOf(call)),
   );
-  const answer = await verdicts(200, work);
+  const answer = await verdicts(200, work, "");
   const ids = call.body.items.map(({ action }) => action).filter((id) => actionIdPattern.test(id));
   showAtOnce(call, [...new Set(ids)]);
   return answer;
