@@ -1,9 +1,9 @@
-import type { Event } from "../schemas/event.ts";
+import type { EventType } from "../schemas/event.ts";
 import type { ActionState, Payload } from "../schemas/stored.ts";
 import type { Times, Timings } from "../schemas/timings.ts";
 
-/** One event further: the first of its kind counts, except that a lost lease's second claim does not start it anew. */
-export function timesAfter(times: Times, { type, at }: Event): Times {
+/** One event further, that became true at `at` (epoch ms): the first of its kind counts, except that a lost lease's second claim does not start it anew. */
+export function timesAfter(times: Times, type: EventType, at: number): Times {
   switch (type) {
     case "voted":
       return { ...times, firstVoteAt: times.firstVoteAt ?? at };

@@ -1,6 +1,6 @@
 import { availableParallelism, loadavg } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
-import ora from "ora";
+import { progressOn } from "./progress.ts";
 import { printed, target } from "./bench/print.ts";
 import { type Plan, runPlan, type Section, sections } from "./bench/run.ts";
 import type { Mode } from "./bench/server.ts";
@@ -44,7 +44,7 @@ await main(options).catch((error: unknown) => {
 process.exit(0);
 
 async function main({ json, quick, only, mode, seconds }: Options): Promise<void> {
-  const progress = ora({ stream: process.stderr });
+  const progress = progressOn();
   let last = "";
   // Where standard error is no terminal, one line for each step and not one for each count.
   const tell = (step: string, detail = ""): void => {

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import ora from "ora";
+import { progressOn } from "./progress.ts";
 import { assumedActiveMs, billOf, sumOf, usdPerMillion } from "./cost/prices.ts";
 import { printed, targets } from "./cost/print.ts";
 import { count } from "./cost/run.ts";
@@ -29,7 +29,7 @@ await main(options).catch((error: unknown) => {
 process.exit(0);
 
 async function main({ json, lives }: Options): Promise<void> {
-  const progress = ora({ stream: process.stderr });
+  const progress = progressOn();
   let last = "";
   // Where standard error is no terminal, one line for each step and not one for each count.
   const tell = (step: string, detail = ""): void => {

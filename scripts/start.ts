@@ -1,7 +1,7 @@
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
-import ora from "ora";
+import { progressOn } from "./progress.ts";
 import { type Engine, startEngine } from "./start/engine.ts";
 import { greeting } from "./start/greeting.ts";
 import { demandFree } from "./start/port.ts";
@@ -40,9 +40,7 @@ await main(options).catch((error: unknown) => {
 });
 
 async function main({ port, reset, state: folder, json }: Options): Promise<void> {
-  // On a terminal that says it has no columns, ora would wrap its line for ever.
-  const isEnabled = process.stderr.isTTY && process.stderr.columns > 0;
-  const progress = ora({ stream: process.stderr, isSilent: json, isEnabled, discardStdin: false });
+  const progress = progressOn({ isSilent: json });
   const state = new State(folder);
   process.on("exit", () => state.release());
   const shutdown = new Shutdown();

@@ -44,7 +44,7 @@ export function foldAll(payload: Payload, events: Iterable<Event>): ActionState 
 /** One event further. */
 export function fold(payload: Payload, state: ActionState, event: Event): ActionState {
   const { seq, at, detail } = event;
-  const times = timesAfter(state.times, event);
+  const times = timesAfter(state.times, event.type, happenedAt(state, event));
   return { ...state, seq, at, state: event.state, detail, times, ...changes(payload, state, event) };
 }
 
@@ -182,6 +182,12 @@ function settled(state: ActionState, event: ReportEvent): Partial<ActionState> {
 
 function ended(state: ActionState, event: EventOf<"executed"> | EventOf<"failed">): Partial<ActionState> {
   return { ...settled(state, event), outcome: outcomeOf(event), resolved: event.data.late };
+}
+
+/** When what an event says became true: what the clock ends, it ends at its deadline, however late that was noticed. */
+function happenedAt(state: ActionState, event: Event): number {
+  if (event.type === "expired") return Math.min(event.at, event.data.dueAt);
+  return event.type === "failed" ? endedAt(state, event) : event.at;
 }
 
 /** A run that nobody reported ended at its deadline, however late that was noticed: a late alarm prolongs no window. */

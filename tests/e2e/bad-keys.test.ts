@@ -116,7 +116,13 @@ describe("401", () => {
       }
     }
     const open = routes.filter(({ scope }) => scope === null).map(({ path }) => path);
-    expect(open.toSorted()).toEqual(["/.well-known/jwks.json", "/healthz", "/v1/workspaces"]);
+    expect(open.toSorted()).toEqual([
+      "/.well-known/jwks.json",
+      "/healthz",
+      "/slack/interactivity",
+      "/v1/session",
+      "/v1/workspaces",
+    ]);
   });
 
   test("to a setup token that is not the engine's", async ({ expect }) => {
@@ -208,6 +214,7 @@ describe("another workspace", () => {
       [agent, "GET", "/v1/actions/ID", undefined, [action.id, unknownAction]],
       [agent, "GET", "/v1/actions/ID?wait=5&afterSeq=0", undefined, [action.id, unknownAction]],
       [agent, "GET", "/v1/actions/ID/events", undefined, [action.id, unknownAction]],
+      [agent, "GET", "/v1/actions/ID/card", undefined, [action.id, unknownAction]],
       [person, "POST", "/v1/actions/ID/votes", { decision: "approve", digest }, [action.id, unknownAction]],
       [agent, "POST", "/v1/actions/ID/cancel", { reason: "mine" }, [action.id, unknownAction]],
       [foreign, "POST", "/v1/actions/ID/revoke", { reason: "mine" }, [action.id, unknownAction]],
@@ -246,7 +253,7 @@ describe("another workspace", () => {
       cases.map(([, method, path]) => `${method} ${path.replace(/\?.*/u, "").replace("ID", "{id}")}`),
     );
     const named = routes.filter(
-      ({ path }) => path.includes("{id}") && !/people|agents|groups|stream/u.test(path),
+      ({ path }) => path.includes("{id}") && !/people|agents|groups|stream|seen/u.test(path),
     );
     expect(named.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual([...covered].toSorted());
     expect(await withKey(key.key).get("/v1/whoami")).toMatchObject({ id: "person:carol" });

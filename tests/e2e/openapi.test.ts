@@ -62,11 +62,15 @@ async function lint(text: string): Promise<string[]> {
   }
 }
 
+const wantsNothing = new Set(["/v1/slack/link", "/v1/sign-in-links", "/v1/tickets"]);
+
 describe("/openapi.json", () => {
   test("passes a public linter", async ({ expect }) => {
     // A WebSocket has no 2xx answer: 101 is its success, and the rule knows of no such thing.
-    const upgraded = "warn operation-2xx-response #/paths/~1v1~1actions~1{id}~1stream/get/responses";
-    expect(await lint(JSON.stringify(document))).toEqual([upgraded]);
+    const upgraded = ["/v1/actions/{id}/stream", "/v1/board/stream"].map(
+      (path) => `warn operation-2xx-response #/paths/${path.replaceAll("/", "~1")}/get/responses`,
+    );
+    expect((await lint(JSON.stringify(document))).toSorted()).toEqual(upgraded.toSorted());
   });
 
   test("would not pass it with a fault in it", async ({ expect }) => {
@@ -128,9 +132,9 @@ function faultsOf(answer: Answer, responses: Document["paths"][string][string]["
   const type = answer.headers.get("content-type");
   if (response.content === undefined) return answer.text === "" ? [] : ["a body is not described"];
   const content = response.content[type ?? ""];
-  return content === undefined
-    ? [`${type} is not described`]
-    : faultsBy(document, content.schema, answer.body);
+  if (content === undefined) return [`${type} is not described`];
+  const isJson = type?.includes("json") === true;
+  return faultsBy(document, content.schema, isJson ? answer.body : answer.text);
 }
 
 describe("the engine answers as described", () => {
@@ -245,7 +249,11 @@ describe("the engine answers as described", () => {
         const address = path.replaceAll(/\{\w+\}/gu, "nothing");
         const bodies = method === "GET" || method === "DELETE" ? [undefined] : ["{", "{}", '{"surprise":1}'];
         for (const who of [stranger, demo, bob]) {
-          for (const body of bodies) await described(who, method, address, body);
+          for (const body of bodies) {
+            // For these an empty body is the right one, and this test is about wrong ones.
+            if (body === "{}" && wantsNothing.has(path)) continue;
+            await described(who, method, address, body);
+          }
         }
       }
     }

@@ -1,6 +1,14 @@
 import { halfOpen, late, lateAlarm, ticksOnce, windows } from "./invariants/clocks.ts";
 import { answeredAgain, leased, once } from "./invariants/leases.ts";
-import { foldsToLive, forward, noticed, overIsOver, refusals, wellFormed } from "./invariants/log.ts";
+import {
+  foldsToLive,
+  forward,
+  noticed,
+  overIsOver,
+  refusals,
+  wellFormed,
+  oneLevelUp,
+} from "./invariants/log.ts";
 import type { Invariant } from "./invariants/invariant.ts";
 import { acts, asksForPreconditions, lands } from "./invariants/outcomes.ts";
 import { authorised } from "./invariants/rights.ts";
@@ -43,5 +51,6 @@ export const invariants = {
   lateAlarm,
   late,
   wellFormed,
+  oneLevelUp,
 } satisfies Record<string, Invariant>;
 export type InvariantName = keyof typeof invariants;

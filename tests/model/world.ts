@@ -25,6 +25,8 @@ export type World = {
   readonly moments: readonly number[];
   /** Who executes, besides one that is out of scope. */
   readonly executors: readonly Actor[];
+  /** Deliveries to people fail here, which escalates ahead of time. */
+  readonly escalates?: boolean;
 };
 
 /** One thing that can be done: a command and what was looked up for it. */
@@ -147,7 +149,12 @@ function workers({ executors }: World, state: ActionState): Saying[] {
   ];
 }
 
-function stops({ voters }: World): Saying[] {
+const escalate = (level: number): Saying => ({
+  label: `a delivery of the level before ${level} has failed`,
+  command: { type: "escalate", actor: cast.engine, level },
+});
+
+function stops({ voters, escalates = false }: World): Saying[] {
   const by = (type: "cancel" | "revoke" | "rollback", actor: Actor, parts: Partial<Saying> = {}): Saying => ({
     label: `${actor.id} asks to ${type}${parts.operator === true ? " as an operator" : ""}`,
     command: { type, actor, reason: "because" },
@@ -167,6 +174,7 @@ function stops({ voters }: World): Saying[] {
       label: "the policy stops it",
       command: { type: "stopByPolicy", actor: cast.engine, reason: "disabled" },
     },
+    ...(escalates ? [1, 2].map(escalate) : []),
     { label: "it is created again", command: { type: "create", actor: cast.demo } },
   ];
 }

@@ -154,6 +154,7 @@ const undone = ((): World => {
   const contract = contractOf({ rollback: { window: "1m", auto: "failed" } });
   return world({
     name: "rolled back by itself on failure",
+    escalates: true,
     payload: payloadOf(contract),
     voters: [bob, erin],
     executors: [demo, other],

@@ -7,7 +7,7 @@ import {
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, test, vi } from "vitest";
 import { retryAfterMs, sendLeaseMs } from "../../core/outbox.ts";
-import { noticeOf } from "../../core/notices.ts";
+import { isPublic, noticeOf } from "../../core/notices.ts";
 import type { ActionView } from "../../schemas/action.ts";
 import type { ActionChanged } from "../../schemas/message.ts";
 import { consumeBatch } from "../../workers/queue.ts";
@@ -89,7 +89,7 @@ describe("the outbox", () => {
     const { events, outbox } = await kept(stub);
     const wanted = events.flatMap((event) => {
       const type = noticeOf(event);
-      if (type === null) return [];
+      if (type === null || !isPublic(type)) return [];
       const second = ["action.executed", "action.pending"].includes(type);
       const wanting = [
         sinks[0]!,

@@ -1,5 +1,5 @@
 import { foldAll } from "../../core/machine/fold.ts";
-import { noticeOf } from "../../core/notices.ts";
+import { isPublic, noticeOf } from "../../core/notices.ts";
 import type { Event } from "../../schemas/event.ts";
 import type { DiskAction } from "./disk.ts";
 
@@ -80,7 +80,7 @@ export function torn({ payload, stored, events, outbox }: DiskAction): string[] 
   const sinks = new Set(outbox.map(({ sink }) => sink));
   const due = events.flatMap((event) => {
     const type = noticeOf(event);
-    return type === null ? [] : [...sinks].map((sink) => `${event.seq} ${sink} ${type}`);
+    return type === null || !isPublic(type) ? [] : [...sinks].map((sink) => `${event.seq} ${sink} ${type}`);
   });
   const rows = outbox.map(({ seq, sink, type }) => `${seq} ${sink} ${type}`);
   for (const row of due) if (!rows.includes(row)) faults.push(`${id}: no outbox row ${row}`);

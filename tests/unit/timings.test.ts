@@ -102,8 +102,12 @@ function logOf(payload: Payload, made: readonly Move[]): Event[] {
   return log;
 }
 
+/** What a clock ends, it ends at its deadline, however late somebody looked. */
+const whenTrue = (event: Event | undefined): number | null =>
+  event === undefined ? null : event.type === "expired" ? event.data.dueAt : event.at;
+
 const first = (log: readonly Event[], ...types: EventType[]): number | null =>
-  log.find(({ type }) => types.includes(type))?.at ?? null;
+  whenTrue(log.find(({ type }) => types.includes(type)));
 
 /** The wait for a decision, from the events and nothing else. */
 function waitIn(log: readonly Event[], from: number, now: number): Wait[] {

@@ -166,3 +166,14 @@ const timeless: ReadonlySet<EventType> = new Set([
   "cancelled",
   "late_command",
 ]);
+
+/** Escalation goes one level at a time, whether its time has come or a delivery has failed. */
+export const oneLevelUp: Invariant = ({ node, step }) => {
+  let level = node.state.escalations;
+  for (const event of step.events) {
+    if (event.type !== "escalated") continue;
+    if (event.data.level !== level + 1) return `level ${event.data.level} came after level ${level}`;
+    level = event.data.level;
+  }
+  return null;
+};
