@@ -1,4 +1,4 @@
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import { Store } from "./store.ts";
 
 const storageKey = "keyboard";
@@ -13,9 +13,12 @@ export function switchKeys(on: boolean): void {
 
 export type Keys = Readonly<Record<string, (event: KeyboardEvent) => void>>;
 
-/** Single keys while nothing is being typed and no dialog is open. `Escape` also works in a field, where it leaves it. */
+/**
+ * Single keys while nothing is being typed and no dialog is open. `Escape` also works in a field, where it leaves it.
+ * Set with the DOM and not after the paint: a key pressed as soon as something is there to be seen is not lost.
+ */
 export function useKeys(keys: Keys): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const listen = (event: KeyboardEvent): void => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       if (document.querySelector("dialog[open]") !== null || isTyping(event)) return;

@@ -28,7 +28,7 @@ const options = new Command("npm start --")
 Keys for the starter people and agents are written to dev.json in the state folder, which \`npx holdpoint\` reads.
 Examples:
   npm start
-  npm start -- --port 9000 --state /tmp/holdpoint
+  npm start -- --port 9000 --state ../holdpoint-state
   npm start -- --reset`,
   )
   .parse()

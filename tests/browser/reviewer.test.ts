@@ -284,7 +284,8 @@ describe("with the keyboard only", () => {
       }
       await bob.keyboard.press("Escape");
       await bob.getByRole("heading", { name: "Queue", exact: true }).waitFor();
-      await bob.getByLabel("Type").selectOption("host.shell");
+      // The filter offers the types that are pending, and after the second there may be none.
+      if (id === first.id) await bob.getByLabel("Type").selectOption("host.shell");
     }
     expect([await stateOf(first.id), await stateOf(second.id)]).toEqual(["approved", "denied"]);
   });
