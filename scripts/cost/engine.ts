@@ -42,7 +42,10 @@ function configIn(folder: string): string {
   const own = readFileSync(join(root, "wrangler.toml"), "utf8");
   const entry = join(root, "scripts", "cost", "counting-worker.ts");
   const path = join(folder, "wrangler.toml");
-  const changed = own.replace(/^main = .*$/mu, `main = ${JSON.stringify(entry)}`);
+  // Without the page, which would answer where the counters are read.
+  const changed = own
+    .replace(/^main = .*$/mu, `main = ${JSON.stringify(entry)}`)
+    .replace(/^\[assets\]\n(?:(?!\[).*\n)*/mu, "");
   if (changed === own) throw new Error("wrangler.toml names no entry point");
   writeFileSync(path, changed);
   return path;
