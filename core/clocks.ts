@@ -21,6 +21,7 @@ export const clockBounds = {
   leaseTtl: { defaultMs: minute, minMs: 10 * second, maxMs: 10 * minute },
   executionMax: { defaultMs: 15 * minute, minMs: second, maxMs: day },
   rollbackWindow: { defaultMs: 30 * minute, minMs: second, maxMs: 7 * day },
+  reviewDue: { defaultMs: 72 * hour, minMs: second, maxMs: 14 * day },
 } as const satisfies Record<string, Bounds>;
 export type ClockName = keyof typeof clockBounds;
 
@@ -29,7 +30,10 @@ export const criticalPendingMaxMs = day;
 /** How far ahead `notBefore` and `notAfter` may be. */
 export const schedulingMaxMs = 30 * day;
 
-/** The clocks of a contract in milliseconds, defaults filled in. `rollbackWindowMs` is null where it declares no rollback. */
+/**
+ * The clocks of a contract in milliseconds, defaults filled in. `rollbackWindowMs` is null where it declares no rollback,
+ * `reviewDueMs` where it lets nobody break the glass.
+ */
 export type ResolvedClocks = {
   readonly pendingTtlMs: number;
   readonly remindAfterMs: number;
@@ -38,12 +42,13 @@ export type ResolvedClocks = {
   readonly leaseTtlMs: number;
   readonly executionMaxMs: number;
   readonly rollbackWindowMs: number | null;
+  readonly reviewDueMs: number | null;
 };
 
-type Timed = Pick<Contract, "clocks" | "rollback">;
+type Timed = Pick<Contract, "clocks" | "rollback" | "breakGlass">;
 
 /** What runs in an action of this contract. Bounds are not looked at: a published contract has been held against them. */
-export function clocksOf({ clocks, rollback }: Timed): ResolvedClocks {
+export function clocksOf({ clocks, rollback, breakGlass }: Timed): ResolvedClocks {
   const resolve = (name: ClockName, text: string | undefined): number =>
     (text === undefined ? undefined : durationMs(text)) ?? clockBounds[name].defaultMs;
   return {
@@ -56,11 +61,17 @@ export function clocksOf({ clocks, rollback }: Timed): ResolvedClocks {
     leaseTtlMs: resolve("leaseTtl", clocks.leaseTtl),
     executionMaxMs: resolve("executionMax", clocks.executionMax),
     rollbackWindowMs: rollback === null ? null : resolve("rollbackWindow", rollback.window),
+    reviewDueMs: breakGlass === undefined ? null : resolve("reviewDue", breakGlass.reviewDue),
   };
 }
 
 /** Every clock outside its bounds, by JSON Pointer from the contract. */
-export function clockFaults({ clocks, rollback, risk }: Timed & Pick<Contract, "risk">): ProblemField[] {
+export function clockFaults({
+  clocks,
+  rollback,
+  breakGlass,
+  risk,
+}: Timed & Pick<Contract, "risk">): ProblemField[] {
   const given: { pointer: string; name: ClockName; text: string | undefined }[] = [
     { pointer: "/clocks/pendingTtl", name: "pendingTtl", text: clocks.pendingTtl },
     { pointer: "/clocks/remindAfter", name: "remindAfter", text: clocks.remindAfter },
@@ -73,6 +84,7 @@ export function clockFaults({ clocks, rollback, risk }: Timed & Pick<Contract, "
     { pointer: "/clocks/leaseTtl", name: "leaseTtl", text: clocks.leaseTtl },
     { pointer: "/clocks/executionMax", name: "executionMax", text: clocks.executionMax },
     { pointer: "/rollback/window", name: "rollbackWindow", text: rollback?.window },
+    { pointer: "/breakGlass/reviewDue", name: "reviewDue", text: breakGlass?.reviewDue },
   ];
   return given.flatMap(({ pointer, name, text }) => {
     const ms = text === undefined ? undefined : durationMs(text);

@@ -1,4 +1,5 @@
 import type { Effect, State, Via, VoteDecision } from "../../schemas/action.ts";
+import type { ReviewVerdict } from "../../schemas/break-glass.ts";
 import type { Directory } from "../../schemas/directory.ts";
 import type { Actor } from "../../schemas/event.ts";
 import type { JsonObject } from "../../schemas/json.ts";
@@ -27,6 +28,9 @@ export type Command =
       startupMs: number | null;
     }
   | { type: "rollback"; actor: Actor; reason: string }
+  /** `use` is the Registry's entry, which is there before the action is told. */
+  | { type: "breakGlass"; actor: Actor; digest: string; reason: string; incident: string; use: string }
+  | { type: "review"; actor: Actor; verdict: ReviewVerdict; note: string }
   /** A level of escalation whose time has not come: a delivery to the level before it has failed. */
   | { type: "escalate"; actor: Actor; level: number }
   /** The alarm, a sweep or a visit: nothing but time has passed. */

@@ -1,7 +1,7 @@
 import type { SeatView } from "../../schemas/action.ts";
 import type { Contract } from "../../schemas/policy.ts";
 import type { StoredVote } from "../../schemas/stored.ts";
-import { eligibility, type Eligibility } from "../eligibility.ts";
+import { eligibility, type Eligibility, type EligibilityFacts } from "../eligibility.ts";
 import type { Voter } from "../quorum.ts";
 import { standingOf, type Terms } from "../standing.ts";
 import type { Situation } from "./command.ts";
@@ -92,8 +92,17 @@ export function voterOf(situation: Situation, person: string): Voter {
   return verdict.eligible ? verdict.voter : { person, identity: person, selectors: [] };
 }
 
-function judge({ payload, facts, now }: Situation, contract: Contract, person: string): Eligibility {
-  return eligibility({
+function judge(situation: Situation, contract: Contract, person: string): Eligibility {
+  return eligibility(factsOf(situation, contract, person));
+}
+
+/** What a person is judged by under one version. */
+export function factsOf(
+  { payload, facts, now }: Situation,
+  contract: Contract,
+  person: string,
+): EligibilityFacts & { readonly contract: Contract } {
+  return {
     person,
     requester: payload.requester,
     digestOk: true,
@@ -102,7 +111,19 @@ function judge({ payload, facts, now }: Situation, contract: Contract, person: s
     target: payload.target,
     now,
     payloadAuthors: [],
-  });
+  };
+}
+
+/** Who could take one of these seats under any version that must agree. */
+export function whoCouldFill(situation: Situation, seats: readonly SeatView[]): string[] {
+  const names = new Set(seats.map(({ seat }) => seat));
+  const versions = versionsOf(situation);
+  return Object.keys(situation.facts.directory.people).filter((person) =>
+    versions.some((contract) => {
+      const verdict = judge(situation, contract, person);
+      return verdict.eligible && verdict.seats.some((seat) => names.has(seat));
+    }),
+  );
 }
 
 /** The votes as they stand with one more: the latest of each person counts. */

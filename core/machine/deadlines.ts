@@ -6,6 +6,12 @@ import { engine, type Draft } from "./emissions.ts";
 /** Something that happens at a time by itself. `at` is epoch ms; the interval before it is half-open. */
 export type Due = { readonly at: number; readonly draft: Draft };
 
+/** Whether time alone changes nothing any more. A review may still be due: it changes no state, and nobody waits for it. */
+export function isOver(payload: Payload, state: ActionState): boolean {
+  const { breakGlass } = state;
+  return nextDue(payload, breakGlass === null ? state : { ...state, breakGlass: null }) === null;
+}
+
 /**
  * What is due next in a state, earliest first where several are (semantics §6). A terminal clock that is due at
  * the same moment as a reminder wins, because nobody is to be reminded of what is over. No timeout ever approves.
@@ -13,7 +19,7 @@ export type Due = { readonly at: number; readonly draft: Draft };
 export function nextDue(payload: Payload, state: ActionState): Due | null {
   const ends = endings(payload, state);
   const notices = state.state === "pending" ? reminders(payload, state) : [];
-  return [...ends, ...notices].toSorted((a, b) => a.at - b.at)[0] ?? null;
+  return [...ends, ...notices, ...reviews(state)].toSorted((a, b) => a.at - b.at)[0] ?? null;
 }
 
 function endings(payload: Payload, state: ActionState): Due[] {
@@ -60,6 +66,21 @@ function reminders(payload: Payload, state: ActionState): Due[] {
       data: { dueAt, level },
     })),
   ];
+}
+
+/** Said once, whatever the action has come to: it stays open until somebody reviews it. */
+function reviews({ state, detail, breakGlass, deadlines }: ActionState): Due[] {
+  if (breakGlass === null || breakGlass.overdue) return [];
+  const { person, incident } = breakGlass;
+  const reason = `nobody has reviewed yet why ${person} broke the glass for ${incident}`;
+  return due(deadlines.review, (dueAt) => ({
+    type: "review_overdue",
+    state,
+    detail,
+    actor: engine,
+    reason,
+    data: { person, dueAt },
+  }));
 }
 
 /** A lost lease is claimed again only where the contract says that twice is as good as once (semantics §7). */

@@ -4,6 +4,7 @@ import { clocksOf } from "../clocks.ts";
 import { seatsOf } from "../quorum.ts";
 import type { Command, Situation } from "./command.ts";
 import { count, voterOf } from "./counting.ts";
+import { brokeGlass } from "./glass-event.ts";
 import { countWithVote } from "./guards.ts";
 
 /** An event before the log gives it its place. */
@@ -28,6 +29,12 @@ function from<Type extends Command["type"]>(
 }
 
 const reasonOf = (command: Command): string | null => ("reason" in command ? command.reason : null);
+
+/** Whoever gives these wants it to run: that it is cancelled instead is not their doing, nor for their reason. */
+const asksToRun: ReadonlySet<Command["type"]> = new Set(["claim", "vote", "breakGlass"]);
+
+const cancelReason = (command: Command): string | null =>
+  command.type === "breakGlass" ? null : reasonOf(command);
 
 /** Report events differ by name and place only. */
 const reportData = (
@@ -140,6 +147,25 @@ const emissions = {
       data: { via: "quorum", by: count(situation, situation.state.votes).approvers },
     },
   ],
+  brokeGlass: from("breakGlass", brokeGlass),
+  approvedByBreakGlass: ({ command }) => [
+    {
+      type: "approved",
+      state: "approved",
+      detail: null,
+      actor: command.actor,
+      reason: null,
+      data: { via: "break_glass", by: [command.actor.id] },
+    },
+  ],
+  reviewed: from("review", ({ state }, command) => ({
+    type: "reviewed",
+    state: state.state,
+    detail: state.detail,
+    actor: command.actor,
+    reason: command.note,
+    data: { person: command.actor.id, verdict: command.verdict },
+  })),
   deniedByVotes: (situation) => [
     {
       type: "denied",
@@ -155,8 +181,8 @@ const emissions = {
       type: "cancelled",
       state: "cancelled",
       detail: null,
-      actor: command.type === "claim" || command.type === "vote" ? engine : command.actor,
-      reason: command.type === "supersede" ? `superseded by ${command.by}` : reasonOf(command),
+      actor: asksToRun.has(command.type) ? engine : command.actor,
+      reason: command.type === "supersede" ? `superseded by ${command.by}` : cancelReason(command),
       data: { supersededBy: command.type === "supersede" ? command.by : null },
     },
   ],

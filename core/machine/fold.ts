@@ -4,7 +4,20 @@ import { noTimes } from "../../schemas/timings.ts";
 import { clocksOf } from "../clocks.ts";
 import { timesAfter } from "../timings.ts";
 
-const noDeadlines = { pending: null, approval: null, lease: null, execution: null, rollback: null } as const;
+const noDeadlines = {
+  pending: null,
+  approval: null,
+  lease: null,
+  execution: null,
+  rollback: null,
+  review: null,
+} as const;
+
+/** A review stays due whatever becomes of the action, so it is the one clock that outlives a state. */
+const onlyReview = ({ deadlines }: ActionState): ActionState["deadlines"] => ({
+  ...noDeadlines,
+  review: deadlines.review,
+});
 
 /** An action before its first event. */
 export function unborn(payload: Payload): ActionState {
@@ -29,6 +42,7 @@ export function unborn(payload: Payload): ActionState {
     outcome: null,
     resolved: false,
     rollback: null,
+    breakGlass: null,
     lateEvents: 0,
     times: noTimes,
   };
@@ -60,20 +74,29 @@ function changes(payload: Payload, state: ActionState, event: Event): Partial<Ac
     case "lapsed":
       return lapsedChanges(state, event.data.person);
     case "approved":
-      return { ...decided(event), deadlines: { ...noDeadlines, approval: approvalEnds(payload, event.at) } };
+      return {
+        ...decided(event),
+        deadlines: { ...onlyReview(state), approval: approvalEnds(payload, event.at) },
+      };
+    case "broke_glass":
+      return glassBroken(state, event);
+    case "reviewed":
+      return reviewed(state, event);
+    case "review_overdue":
+      return { breakGlass: state.breakGlass === null ? null : { ...state.breakGlass, overdue: true } };
     case "denied":
-      return { ...decided(event), deadlines: { ...noDeadlines } };
+      return { ...decided(event), deadlines: onlyReview(state) };
     case "cancelled":
     case "expired":
-      return { deadlines: { ...noDeadlines } };
+      return { deadlines: onlyReview(state) };
     case "reminded":
       return { reminded: true };
     case "escalated":
       return { escalations: event.data.level };
     case "claimed":
-      return { ...claimedChanges(event, "execute"), attempts: state.attempts + 1 };
+      return { ...claimedChanges(state, event, "execute"), attempts: state.attempts + 1 };
     case "rollback_claimed":
-      return claimedChanges(event, "rollback");
+      return claimedChanges(state, event, "rollback");
     case "heartbeat":
       return renewed(state, event.data.expiresAt);
     case "lease_lost":
@@ -82,12 +105,12 @@ function changes(payload: Payload, state: ActionState, event: Event): Partial<Ac
     case "failed":
       return {
         ...ended(state, event),
-        deadlines: { ...noDeadlines, rollback: rollbackEnds(payload, endedAt(state, event)) },
+        deadlines: { ...onlyReview(state), rollback: rollbackEnds(payload, endedAt(state, event)) },
       };
     case "rollback_started":
       return {
         rollback: { startedBy: event.actor.id, reason: event.reason ?? "", outcome: null },
-        deadlines: { ...noDeadlines, rollback: rollbackEnds(payload, event.at) },
+        deadlines: { ...onlyReview(state), rollback: rollbackEnds(payload, event.at) },
       };
     case "rolled_back":
     case "rollback_failed":
@@ -138,11 +161,36 @@ function lapsedChanges(state: ActionState, person: string): Partial<ActionState>
   };
 }
 
+function glassBroken(state: ActionState, event: EventOf<"broke_glass">): Partial<ActionState> {
+  const { person, identity, use, incident, reviewDue } = event.data;
+  const what = {
+    person,
+    identity,
+    use,
+    incident,
+    reason: event.reason ?? "",
+    at: event.at,
+    dueAt: reviewDue,
+  };
+  return {
+    breakGlass: { ...what, overdue: false, review: null },
+    deadlines: { ...state.deadlines, review: reviewDue },
+  };
+}
+
+function reviewed(state: ActionState, event: EventOf<"reviewed">): Partial<ActionState> {
+  if (state.breakGlass === null) return {};
+  const { person: by, verdict } = event.data;
+  const review = { by, verdict, note: event.reason ?? "", at: event.at };
+  return { breakGlass: { ...state.breakGlass, review }, deadlines: { ...state.deadlines, review: null } };
+}
+
 function decided(event: EventOf<"approved"> | EventOf<"denied">): Partial<ActionState> {
   return { decidedBy: event.data.by, via: event.data.via };
 }
 
 function claimedChanges(
+  state: ActionState,
   event: EventOf<"claimed"> | EventOf<"rollback_claimed">,
   purpose: Lease["purpose"],
 ): Partial<ActionState> {
@@ -150,7 +198,7 @@ function claimedChanges(
   return {
     fence,
     lease: { id: lease, executor, fence, purpose, claimedAt: event.at, expiresAt, executionEnds },
-    deadlines: { ...noDeadlines, lease: expiresAt, execution: executionEnds },
+    deadlines: { ...onlyReview(state), lease: expiresAt, execution: executionEnds },
   };
 }
 
@@ -201,5 +249,5 @@ function rollbackEnded(
   event: EventOf<"rolled_back"> | EventOf<"rollback_failed">,
 ): Partial<ActionState> {
   const rollback = state.rollback === null ? null : { ...state.rollback, outcome: outcomeOf(event) };
-  return { ...settled(state, event), rollback, deadlines: { ...noDeadlines } };
+  return { ...settled(state, event), rollback, deadlines: onlyReview(state) };
 }

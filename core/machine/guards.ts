@@ -1,9 +1,10 @@
-import type { ProblemCode } from "../../schemas/problem.ts";
+import { glassReasonLength } from "../../schemas/break-glass.ts";
 import { ownerExcluded } from "../eligibility.ts";
 import { canonicalJson } from "../canonical.ts";
 import { clocksOf } from "../clocks.ts";
 import { escalationLevels } from "../notify.ts";
 import { decide } from "../policy/decide.ts";
+import { glassRight, reviewRight } from "./glass.ts";
 import { count, mayDecide, versionsOf, withVote, type Count } from "./counting.ts";
 import type { Command, Situation } from "./command.ts";
 
@@ -93,8 +94,13 @@ const stoppedByPolicy: Predicate = (situation) => {
   return payload.decision.outcome === "allow" && !outcomes.every((outcome) => outcome === "allow");
 };
 
-const quorumLost: Predicate = (situation) =>
-  situation.state.via !== "policy" && !count(situation, situation.state.votes).approved;
+/** Who approved it is looked at again: the voters, or whoever broke the glass. */
+const quorumLost: Predicate = (situation) => {
+  const { via, votes, breakGlass } = situation.state;
+  if (via === "policy") return false;
+  if (via !== "break_glass") return !count(situation, votes).approved;
+  return breakGlass === null || !glassRight(situation, breakGlass.person).allowed;
+};
 
 const rollbackAgreed: Predicate = ({ payload }) =>
   payload.contract.rollback !== null && payload.rollbackPlan !== null;
@@ -117,6 +123,15 @@ const predicates = {
     "vote",
     (situation, command) => command.decision === "approve" && countWithVote(situation).approved,
   ),
+  mayBreakGlass: (situation) =>
+    situation.command.actor.kind === "person" && glassRight(situation, situation.command.actor.id).allowed,
+  accounted: on(
+    "breakGlass",
+    (_, { reason, incident }) => reason.trim().length >= glassReasonLength && incident.trim() !== "",
+  ),
+  undenied: (situation) => !count(situation, situation.state.votes).denied,
+  reviewOpen: ({ state }) => state.breakGlass !== null && state.breakGlass.review === null,
+  mayReview: (situation) => reviewRight(situation).allowed,
   stoppedByPolicy,
   unstopped: (situation) => !stoppedByPolicy(situation),
   quorumLost,
@@ -175,94 +190,6 @@ export type Guard = keyof typeof predicates;
 export function holds(guard: Guard, situation: Situation): boolean {
   return predicates[guard](situation);
 }
-
-type Saying = { code: ProblemCode; detail: string | ((situation: Situation) => string); pointer?: string };
-
-const fenced: Saying = {
-  code: "fenced",
-  detail:
-    "This lease and fence are not the current ones: stop the work. What you reported is kept as evidence.",
-};
-
-/** What a caller is told when a guard in `needs` does not hold. A guard without a line is only ever used to choose an edge. */
-export const refusals: Partial<Record<Guard, Saying>> = {
-  eligible: {
-    code: "not_eligible",
-    detail: (situation) => {
-      const verdict = mayDecide(situation, situation.command.actor.id);
-      return verdict.eligible ? "Only people decide." : `You cannot decide here: ${verdict.because}.`;
-    },
-  },
-  sameDigest: {
-    code: "digest_mismatch",
-    detail: "Read the action again and send its `digest`: another one names something else.",
-  },
-  reasonForDenial: {
-    code: "reason_required",
-    detail: "Say why, in `reason`: the agent mends its request by it.",
-    pointer: "/reason",
-  },
-  requesterOrOwner: { code: "forbidden", detail: "Only the agent that asked, or its owner, cancels it." },
-  sameRequester: { code: "forbidden", detail: "Only the agent that asked replaces its own request." },
-  mayRevoke: {
-    code: "forbidden",
-    detail: "Only a counted approver, the agent's owner or an operator revokes it.",
-  },
-  executorInScope: {
-    code: "out_of_scope",
-    detail: ({ facts }) => facts.outOfScope ?? "Only an agent claims: use an agent's key.",
-  },
-  begun: {
-    code: "wrong_state",
-    detail: ({ payload }) => `It may not start before ${payload.notBefore ?? "its time"}; claim it then.`,
-  },
-  preconditionsGiven: {
-    code: "invalid_body",
-    detail: "Send the preconditions as you observe them now, so that drift is seen.",
-    pointer: "/preconditions",
-  },
-  undrifted: {
-    code: "wrong_state",
-    detail: "What you observe is not what was approved. Ask again with the preconditions of now.",
-  },
-  unstopped: {
-    code: "wrong_state",
-    detail: "The policy in force no longer lets this run, so it is not handed out again.",
-  },
-  quorumKept: {
-    code: "wrong_state",
-    detail: "A voter who counted no longer does, so it is not handed out again.",
-  },
-  unleased: {
-    code: "leased",
-    detail: "It has been claimed, and an approval is good for one run. Watch it, or ask again.",
-  },
-  currentLease: fenced,
-  currentLeaseOrFirstAnswer: fenced,
-  firstAnswer: fenced,
-  firstAnswerOrResolution: fenced,
-  rollbackAgreed: {
-    code: "wrong_state",
-    detail:
-      "No rollback was agreed for it: its contract or its request has none. Ask for a new action that undoes it.",
-  },
-  somethingToUndo: {
-    code: "wrong_state",
-    detail: "It failed without an effect, so there is nothing to undo.",
-  },
-  mayRollBack: {
-    code: "forbidden",
-    detail: "The agent's owner, a counted approver or someone on call starts a rollback.",
-  },
-  nextLevel: {
-    code: "wrong_state",
-    detail: "It has escalated that far already, or no further level is named.",
-  },
-  insideRollbackWindow: {
-    code: "wrong_state",
-    detail: "Its rollback window is over. Ask for a new action that undoes it.",
-  },
-};
 
 /** Whether the agent's owner is kept from deciding; shown in every answer, because off is to be seen (peer failure P27). */
 export const ownerKeptOut = ownerExcluded;

@@ -7,7 +7,8 @@ import type { Command, Facts, Situation } from "./command.ts";
 import { nextDue } from "./deadlines.ts";
 import { emit, place, type Draft } from "./emissions.ts";
 import { fold, unborn } from "./fold.ts";
-import { holds, refusals, type Guard } from "./guards.ts";
+import { holds, type Guard } from "./guards.ts";
+import { refusals } from "./refusals.ts";
 import { transitions, type Edge } from "./transitions.ts";
 
 /** What a command did: events to append (also when it was refused), the state they lead to, and the refusal. */
@@ -79,6 +80,13 @@ export function step(
   if (edge === undefined) return { ...done(log, null), answerSeq: log.state.reported?.seq ?? null };
   take(log, edge, situation);
   return done(log, edge.refuse ?? null);
+}
+
+/** Where an action stands at `now`, with every deadline that has passed, for whoever only looks. */
+export function nowOf(payload: Payload, state: ActionState, now: number): ActionState {
+  const log = new Log(payload, state, now);
+  log.settle();
+  return log.state;
 }
 
 /** The first events of an action. */

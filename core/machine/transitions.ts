@@ -27,6 +27,12 @@ const cancel: Cell = { needs: ["requesterOrOwner"], edges: cancelled("requester"
 /** A report for a run that has ended: its first answer again, or evidence of a stale executor. */
 const reportedAlready: Cell = { needs: ["firstAnswer"], edges: [] };
 
+/** A review looks back: it may come in any state that follows, and moves none. */
+const review = (state: State): Cell => ({
+  needs: ["reviewOpen", "mayReview"],
+  edges: [{ to: state, emit: ["reviewed"] }],
+});
+
 const rollback: Cell = {
   needs: ["rollbackAgreed", "mayRollBack", "insideRollbackWindow"],
   edges: [{ to: "rolling_back", emit: ["rollbackStarted"] }],
@@ -72,6 +78,20 @@ export const transitions: Readonly<Record<Place, Readonly<Partial<Record<Command
     cancel,
     supersede,
     stopByPolicy: stoppedByPolicy,
+    // The missing quorum is all that it skips: the claim that follows asks everything that it asks of any approval.
+    breakGlass: {
+      needs: ["mayBreakGlass", "sameDigest", "accounted", "undenied"],
+      edges: [
+        {
+          if: ["stoppedByPolicy"],
+          to: "cancelled",
+          detail: "policy",
+          emit: ["cancelled"],
+          refuse: { code: "wrong_state", detail: stopped },
+        },
+        { to: "approved", emit: ["brokeGlass", "approvedByBreakGlass"] },
+      ],
+    },
     escalate: { needs: ["nextLevel"], edges: [{ to: "pending", emit: ["escalated"] }] },
   },
   approved: {
@@ -79,6 +99,7 @@ export const transitions: Readonly<Record<Place, Readonly<Partial<Record<Command
     cancel,
     supersede,
     stopByPolicy: stoppedByPolicy,
+    review: review("approved"),
     claim: {
       needs: ["executorInScope", "sameDigest", "begun", "preconditionsGiven"],
       edges: [
@@ -123,6 +144,7 @@ export const transitions: Readonly<Record<Place, Readonly<Partial<Record<Command
       edges: [{ to: "executing", emit: ["claimed"] }],
     },
     heartbeat: { needs: ["currentLease"], edges: [{ to: "executing", emit: ["heartbeat"] }] },
+    review: review("executing"),
     report: {
       needs: ["currentLease"],
       edges: [
@@ -132,7 +154,7 @@ export const transitions: Readonly<Record<Place, Readonly<Partial<Record<Command
       ],
     },
   },
-  executed: { report: reportedAlready, rollback },
+  executed: { report: reportedAlready, rollback, review: review("executed") },
   failed: {
     report: {
       needs: ["firstAnswerOrResolution"],
@@ -147,6 +169,7 @@ export const transitions: Readonly<Record<Place, Readonly<Partial<Record<Command
       ],
     },
     rollback: { ...rollback, needs: ["somethingToUndo", ...rollback.needs] },
+    review: review("failed"),
   },
   rolling_back: {
     claim: {
@@ -154,6 +177,7 @@ export const transitions: Readonly<Record<Place, Readonly<Partial<Record<Command
       edges: [{ to: "rolling_back", emit: ["rollbackClaimed"] }],
     },
     heartbeat: { needs: ["currentLease"], edges: [{ to: "rolling_back", emit: ["heartbeat"] }] },
+    review: review("rolling_back"),
     report: {
       needs: ["currentLeaseOrFirstAnswer"],
       edges: [
@@ -162,9 +186,9 @@ export const transitions: Readonly<Record<Place, Readonly<Partial<Record<Command
       ],
     },
   },
-  rolled_back: { report: reportedAlready },
-  rollback_failed: { report: reportedAlready },
+  rolled_back: { report: reportedAlready, review: review("rolled_back") },
+  rollback_failed: { report: reportedAlready, review: review("rollback_failed") },
   denied: {},
-  cancelled: {},
-  expired: {},
+  cancelled: { review: review("cancelled") },
+  expired: { review: review("expired") },
 };

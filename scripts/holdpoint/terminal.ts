@@ -67,6 +67,12 @@ export class Terminal {
 
   /** Asks a yes-or-no question; undefined where nobody can be asked. No answer is a no. */
   async confirm(question: string): Promise<boolean | undefined> {
+    const answer = await this.ask(`${question} [y/N] `);
+    return answer === undefined ? undefined : /^y(?:es)?$/iu.test(answer);
+  }
+
+  /** What a person types, trimmed; undefined where nobody can be asked. */
+  async ask(question: string): Promise<string | undefined> {
     if (!this.interactive || !process.stdin.isTTY) return undefined;
     const reader = createInterface({ input: process.stdin, output: process.stderr });
     // Ctrl-C means: none of this. readline would only close, which here is a no to one question.
@@ -77,8 +83,8 @@ export class Terminal {
     });
     const closed = new Promise<string>((resolve) => reader.once("close", () => resolve("")));
     try {
-      const answer = await Promise.race([reader.question(`${question} [y/N] `), closed]);
-      return /^y(?:es)?$/iu.test(answer.trim());
+      const answer = await Promise.race([reader.question(question), closed]);
+      return answer.trim();
     } finally {
       reader.close();
     }

@@ -29,7 +29,129 @@ export type Bug = {
 const twoSeats = "two seats, people come and go";
 const oneSeat = "one seat, rollback on demand";
 const tighten = "tighten while the policy changes";
+const glass = "broken glass";
+/** Mistakes about breaking the glass. */
+const glassBugs: readonly Bug[] = [
+  {
+    says: "anybody may break the glass, excluded or not",
+    world: glass,
+    caughtBy: "I2",
+    machine: withCell("pending", "breakGlass", without("mayBreakGlass")),
+  },
+  {
+    says: "whoever counts as one with the agent's owner may break the glass",
+    world: glass,
+    caughtBy: "I2",
+    machine: shown(
+      only("breakGlass", (payload, before, command, facts, now) => [
+        payload,
+        before,
+        command,
+        { ...facts, directory: { ...facts.directory, delegations: [] } },
+        now,
+      ]),
+    ),
+  },
+  {
+    says: "the version in force need not grant the right to break the glass",
+    world: glass,
+    caughtBy: "I9",
+    machine: shown(
+      only("breakGlass", (payload, before, command, facts, now) => [
+        payload,
+        before,
+        command,
+        { ...facts, contract: facts.contract && payload.contract },
+        now,
+      ]),
+    ),
+  },
+  {
+    says: "broken glass does not look at the digest",
+    world: glass,
+    caughtBy: "bound",
+    machine: withCell("pending", "breakGlass", without("sameDigest")),
+  },
+  {
+    says: "the glass is broken a moment after the request has expired",
+    world: glass,
+    caughtBy: "halfOpen",
+    machine: shown(
+      only("breakGlass", (payload, before, command, facts, now) => {
+        const pending = before.deadlines.pending === null ? null : before.deadlines.pending + 1_000;
+        return [payload, { ...before, deadlines: { ...before.deadlines, pending } }, command, facts, now];
+      }),
+    ),
+  },
+  {
+    says: "the glass is broken although the type is disabled",
+    world: glass,
+    caughtBy: "I9",
+    machine: withCell("pending", "breakGlass", (cell) => ({
+      ...cell,
+      edges: cell.edges.filter(({ detail }) => detail !== "policy"),
+    })),
+  },
+  {
+    says: "the glass is broken without a reason",
+    world: glass,
+    caughtBy: "answeredFor",
+    machine: withCell("pending", "breakGlass", without("accounted")),
+  },
+  {
+    says: "the glass is broken over a denial",
+    world: glass,
+    caughtBy: "answeredFor",
+    machine: withCell("pending", "breakGlass", without("undenied")),
+  },
+  {
+    says: "broken glass leaves no event",
+    world: glass,
+    caughtBy: "I1",
+    machine: withCell("pending", "breakGlass", (cell) => ({
+      ...cell,
+      edges: cell.edges.map((edge) => ({ ...edge, emit: edge.emit.filter((name) => name !== "brokeGlass") })),
+    })),
+  },
+  {
+    says: "a claim does not look again at who broke the glass",
+    world: glass,
+    caughtBy: "I1",
+    machine: withCell("approved", "claim", (cell) => ({
+      ...cell,
+      edges: cell.edges.filter(({ detail }) => detail !== "quorum_lost"),
+    })),
+  },
+  {
+    says: "broken glass skips the preconditions too",
+    world: glass,
+    caughtBy: "bound",
+    machine: withCell("approved", "claim", (cell) => ({
+      ...cell,
+      edges: cell.edges.filter(({ detail }) => detail !== "drift"),
+    })),
+  },
+  {
+    says: "whoever broke the glass reviews it",
+    world: "broken glass, and its review",
+    caughtBy: "I2",
+    machine: withCell("executed", "review", without("mayReview")),
+  },
+  {
+    says: "it is reviewed a second time",
+    world: "broken glass, and its review",
+    caughtBy: "answeredFor",
+    machine: shown(
+      only("review", (payload, before, command, facts, now) => {
+        const { breakGlass } = before;
+        const unreviewed = breakGlass === null ? null : { ...breakGlass, review: null };
+        return [payload, { ...before, breakGlass: unreviewed }, command, facts, now];
+      }),
+    ),
+  },
+];
 export const bugs: readonly Bug[] = [
+  ...glassBugs,
   {
     says: "a second executor may claim while the lease is held",
     world: oneSeat,

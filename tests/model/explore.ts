@@ -52,7 +52,16 @@ export function keyOf(world: World, state: ActionState, now: number): string {
     state.resolved ? "resolved" : "",
     `${state.fence}/${state.attempts}`,
     state.rollback === null ? "" : "undoing",
+    glassKey(state, now),
   ].join("|");
+}
+
+/** A review that is done is done; until then it matters who broke the glass and how long they still have. */
+function glassKey({ breakGlass, deadlines }: ActionState, now: number): string {
+  if (breakGlass === null) return "";
+  const { person, identity, overdue, review } = breakGlass;
+  const left = overdue || deadlines.review === null ? "" : deadlines.review - now;
+  return `${person}(${identity})${review === null ? left : "reviewed"}${overdue ? " overdue" : ""}`;
 }
 
 /** Just before, at and just after the next time at which anything changes. */

@@ -9,6 +9,7 @@ import {
   wellFormed,
   oneLevelUp,
 } from "./invariants/log.ts";
+import { answeredFor } from "./invariants/glass.ts";
 import type { Invariant } from "./invariants/invariant.ts";
 import { acts, asksForPreconditions, lands } from "./invariants/outcomes.ts";
 import { authorised } from "./invariants/rights.ts";
@@ -52,5 +53,6 @@ export const invariants = {
   late,
   wellFormed,
   oneLevelUp,
+  answeredFor,
 } satisfies Record<string, Invariant>;
 export type InvariantName = keyof typeof invariants;

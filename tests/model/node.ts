@@ -20,6 +20,9 @@ export type History = {
   readonly lateReports: number;
   /** When the run that is on must have ended (epoch ms). */
   readonly executionEnds: number | null;
+  /** Who has broken the glass, and how often that was reviewed. */
+  readonly glass: string | null;
+  readonly reviews: number;
   /** The end that lets nothing run any more. */
   readonly over: "denied" | "cancelled" | "expired" | null;
 };

@@ -98,6 +98,19 @@ export class Play {
     return this.do({ type: "report", actor, ...grip, ...said });
   }
 
+  breakGlass(
+    actor: Actor,
+    parts: { digest?: string; reason?: string; incident?: string } = {},
+    facts: Partial<Facts> = {},
+  ): Step {
+    const why = { reason: "the site is down and nobody answers", incident: "INC-1", use: "use" };
+    return this.do({ type: "breakGlass", actor, digest, ...why, ...parts }, facts);
+  }
+
+  review(actor: Actor, facts: Partial<Facts> = {}): Step {
+    return this.do({ type: "review", actor, verdict: "justified", note: "so it was" }, facts);
+  }
+
   rollback(actor: Actor = cast.omar): Step {
     return this.do({ type: "rollback", actor, reason: "it broke" });
   }

@@ -65,6 +65,10 @@ const directory: fc.Arbitrary<Directory> = fc
   .map((parts) => directoryOf(parts));
 
 const rollback = fc.constantFrom(null, { window: "1m" }, { window: "1m", auto: "failed" as const });
+const breakGlass = fc.record({
+  by: fc.uniqueArray(selector, { minLength: 1, maxLength: 2 }),
+  reviewDue: fc.constantFrom("30s", "5m"),
+});
 const contract: fc.Arbitrary<Contract> = fc
   .record({
     rule,
@@ -84,8 +88,11 @@ const contract: fc.Arbitrary<Contract> = fc
     idempotent: fc.boolean(),
     maxAttempts: fc.integer({ min: 1, max: 3 }),
     rollback,
+    glass: fc.option(breakGlass, { nil: undefined, freq: 2 }),
   })
-  .map(({ decide, ...parts }) => contractOf({ ...parts, decide: [...decide] }));
+  .map(({ decide, glass, ...parts }) =>
+    contractOf({ ...parts, decide: [...decide], ...(glass !== undefined && { breakGlass: glass }) }),
+  );
 
 const when = fc.option(fc.integer({ min: 0, max: 8 }), { nil: null, freq: 2 });
 

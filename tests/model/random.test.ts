@@ -59,7 +59,7 @@ describe("random commands on random requests", () => {
         });
         for (const name of reached) count(name);
       }),
-      { numRuns: 3_000, includeErrorInReport: true },
+      { numRuns: 4_000, includeErrorInReport: true },
     );
     console.table(Object.fromEntries([...visits].toSorted(([, a], [, b]) => b - a)));
     for (const state of states) {

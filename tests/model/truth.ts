@@ -88,6 +88,44 @@ export function standpoint(
   return named.length === 0 ? null : { human: humanOf(directory, person, now), named: [...new Set(named)] };
 }
 
+/** Whether a person may break the glass under one contract: named there, and neither kept out nor the same human as one who is. */
+export function holdsTheRight(
+  payload: Payload,
+  contract: Contract,
+  directory: Directory,
+  person: string,
+  now: number,
+): boolean {
+  const { breakGlass } = contract;
+  if (breakGlass === undefined) return false;
+  const strict: Contract = {
+    ...contract,
+    separationOfDuties: { owner: true },
+    rule: { seat: "glass", n: 1, from: breakGlass.by },
+    deny: { denials: 1, veto: [] },
+  };
+  const stood = standpoint(payload, strict, directory, person, now);
+  return stood !== null && !outHumans(payload, strict, directory, now).has(stood.human);
+}
+
+/** Whether a person may say what they think of it afterwards. */
+export function mayLookBack(
+  payload: Payload,
+  directory: Directory,
+  { person, breaker, operator }: { person: string; breaker: string; operator: boolean },
+  now: number,
+): boolean {
+  const strict = { ...payload.contract, separationOfDuties: { owner: true } };
+  const human = humanOf(directory, person, now);
+  if (!isThere(directory, person) || human === humanOf(directory, breaker, now)) return false;
+  if (outHumans(payload, strict, directory, now).has(human)) return false;
+  return operator || standpoint(payload, payload.contract, directory, person, now) !== null;
+}
+
+function outHumans(payload: Payload, contract: Contract, directory: Directory, now: number): Set<string> {
+  return new Set([...keptOut(payload, contract, directory)].map((one) => humanOf(directory, one, now)));
+}
+
 /** Every way of satisfying a rule, as the list of units (each its selectors) that must then be filled. */
 function waysOf(rule: Rule): string[][][] {
   if ("any" in rule) return rule.any.flatMap(waysOf);

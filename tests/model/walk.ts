@@ -33,6 +33,8 @@ const nothing: History = {
   fence: 0,
   lateReports: 0,
   executionEnds: null,
+  glass: null,
+  reviews: 0,
   over: null,
 };
 
@@ -70,13 +72,20 @@ function eventsTaken(history: History, events: readonly Event[]): History {
   return after;
 }
 
+/** What was done about the glass, by the commands that were accepted and not by what the machine made of them. */
+function told(history: History, command: Move["command"]): History {
+  if (command.type === "breakGlass") return { ...history, glass: command.actor.id };
+  return command.type === "review" ? { ...history, reviews: history.reviews + 1 } : history;
+}
+
 function historyAfter(
   { payload }: World,
   { history, now }: Node,
   { command, env }: Move,
   taken: Taken["step"],
 ): History {
-  const after = eventsTaken(history, taken.events);
+  const events = eventsTaken(history, taken.events);
+  const after = taken.refusal === null ? told(events, command) : events;
   if (command.type !== "vote" || taken.refusal !== null) return after;
   const stood = standpoint(payload, payload.contract, env.directory, command.actor.id, now);
   return { ...after, votes: { ...after.votes, [command.actor.id]: { decision: command.decision, stood } } };

@@ -149,6 +149,38 @@ function workers({ executors }: World, state: ActionState): Saying[] {
   ];
 }
 
+const saidWhy = "the site is down and nobody answers";
+
+/** Who may break the glass tries, under every env, and others do; and everybody looks back at it. */
+function glass({ payload, voters }: World): Saying[] {
+  const breaks = (
+    actor: Actor,
+    parts: { digest?: string; reason?: string; incident?: string } = {},
+  ): Saying => ({
+    label: `${actor.id} breaks the glass${Object.keys(parts).length === 0 ? "" : ` with ${JSON.stringify(parts)}`}`,
+    command: { type: "breakGlass", actor, digest, reason: saidWhy, incident: "INC-1", use: "use", ...parts },
+    everywhere: actor === cast.erin && Object.keys(parts).length === 0,
+  });
+  const reviews = (actor: Actor, operator = false): Saying => ({
+    label: `${actor.id} reviews it${operator ? " as an operator" : ""}`,
+    command: { type: "review", actor, verdict: "justified", note: "so it was" },
+    operator,
+  });
+  const [first = cast.alice] = voters;
+  // Where nobody has the right, one who tries is as good as all.
+  if (payload.contract.breakGlass === undefined) return [breaks(cast.erin), reviews(first)];
+  return [
+    ...[cast.erin, cast.carol, cast.omar, cast.alice, cast.dave, cast.zoe, cast.mallory, cast.demo].map(
+      (actor) => breaks(actor),
+    ),
+    breaks(cast.erin, { digest: otherDigest }),
+    breaks(cast.erin, { reason: "  too short          " }),
+    breaks(cast.erin, { incident: " " }),
+    ...[first, cast.erin, cast.omar, cast.zoe, cast.demo, cast.dave].map((actor) => reviews(actor)),
+    ...[cast.dave, cast.erin, cast.omar, cast.operator].map((actor) => reviews(actor, true)),
+  ];
+}
+
 const escalate = (level: number): Saying => ({
   label: `a delivery of the level before ${level} has failed`,
   command: { type: "escalate", actor: cast.engine, level },
@@ -187,7 +219,7 @@ function stops({ voters, escalates = false }: World): Saying[] {
 export function movesOf(world: World, state: ActionState): Move[] {
   let same = fixed.get(world);
   if (same === undefined) {
-    fixed.set(world, (same = withFacts(world, [tick, ...votes(world), ...stops(world)])));
+    fixed.set(world, (same = withFacts(world, [tick, ...votes(world), ...stops(world), ...glass(world)])));
   }
   return [...same, ...withFacts(world, [...claims(world, state), ...workers(world, state)])];
 }

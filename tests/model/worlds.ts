@@ -21,6 +21,8 @@ const either = {
 type Parts = Omit<World, "moments" | "executors" | "voters" | "envs"> &
   Partial<World> & { directory?: Env["directory"] };
 
+const behalf = { kind: "agent", id: demo.id, owner: omar.id, onBehalfOf: carol.id } as const;
+
 /** A world in which nothing changes, unless it says otherwise. */
 const world = ({ directory = usual, ...parts }: Parts): World => ({
   voters: [alice, bob],
@@ -187,9 +189,61 @@ const scheduled = ((): World => {
   });
 })();
 
+const breakGlass = { by: ["group:oncall", carol.id], reviewDue: "1s" };
+// Nothing but what is about glass: a review that is soon overdue, and no more times than there must be.
+const glassClocks = { ...clocks, remindAfter: "10m", escalateAfter: [], executionMax: "10s" };
+
+/** The owner and whoever has left sit where the right is; erin loses it in one way or another. */
+const glass = ((): World => {
+  const contract = contractOf({
+    rule: seat("reviewer", 2, "group:dba", "group:oncall"),
+    deny: { denials: 2, veto: [] },
+    breakGlass,
+    separationOfDuties: { owner: false },
+    clocks: glassClocks,
+  });
+  const right = { dba: [bob, omar], oncall: [erin, omar, cast.zoe] };
+  const holders = directoryOf({ groups: right });
+  const without = directoryOf({ groups: { ...right, oncall: [omar, cast.zoe] } });
+  const until = createdAt + 60 * 60_000;
+  const lent = directoryOf({
+    groups: right,
+    delegations: [{ from: omar.id, to: erin.id, groups: ["dba"], until }],
+  });
+  const { breakGlass: _, ...rest } = contract;
+  const envs: World["envs"] = [
+    { name: "all is as it was", contract, directory: holders },
+    { name: "erin is off call", contract, directory: without },
+    { name: "erin acts for the owner", contract, directory: lent },
+    { name: "nobody has the right any more", contract: rest, directory: holders },
+    {
+      name: "one denial is enough",
+      contract: { ...contract, deny: { denials: 1, veto: [] } },
+      directory: holders,
+    },
+    { name: "the type is disabled", contract: { ...contract, mode: "disabled" }, directory: holders },
+  ];
+  return world({
+    name: "broken glass",
+    payload: payloadOf(contract, { preconditions, requester: behalf }),
+    voters: [bob],
+    envs,
+    executors: [demo],
+  });
+})();
+
+/** What comes after it, to the end of the rollback: the review may come anywhere. */
+const reviewed = world({
+  name: "broken glass, and its review",
+  payload: payloadOf(contractOf({ breakGlass, clocks: glassClocks, rollback: { window: "1m" } })),
+  directory: directoryOf({ groups: { dba: [bob], oncall: [erin] } }),
+  voters: [bob],
+  executors: [demo],
+});
+
 /** Each is explored whole. They are grouped by what changes in them, so that they can be searched side by side. */
 export const worlds = {
-  small: [denied, unplanned, scheduled, undone, allowed, retried, oneSeat, critical],
+  small: [reviewed, glass, denied, unplanned, scheduled, undone, allowed, retried, oneSeat, critical],
   people: [twoSeats, anySeats],
   policy: [
     changing("tighten while the policy changes", "tighten"),

@@ -14,7 +14,10 @@ describe("clocks", () => {
       leaseTtlMs: minute,
       executionMaxMs: 15 * minute,
       rollbackWindowMs: null,
+      reviewDueMs: null,
     });
+    const breakGlass = { by: ["group:oncall"], perPersonPerDay: 3 };
+    expect(clocksOf({ clocks: {}, rollback: null, breakGlass }).reviewDueMs).toBe(72 * 60 * minute);
     expect(clocksOf({ clocks: {}, rollback: { auto: "never" } }).rollbackWindowMs).toBe(30 * minute);
   });
 
@@ -35,6 +38,7 @@ describe("clocks", () => {
       leaseTtlMs: 10_000,
       executionMaxMs: 1_440 * minute,
       rollbackWindowMs: 7 * 1_440 * minute,
+      reviewDueMs: null,
     });
     expect(clocksOf({ clocks: { escalateAfter: [] }, rollback: null }).escalateAfterMs).toEqual([]);
   });
@@ -48,18 +52,22 @@ describe("clocks", () => {
         const clocks =
           name === "escalateAfter"
             ? { escalateAfter: [text] }
-            : name === "rollbackWindow"
+            : name === "rollbackWindow" || name === "reviewDue"
               ? {}
               : { [name]: text };
         const rollback = name === "rollbackWindow" ? { window: text, auto: "never" as const } : null;
-        return clockFaults({ clocks, rollback, risk: "high" }).map(({ pointer }) => pointer);
+        const breakGlass = { by: ["group:oncall"], perPersonPerDay: 3, reviewDue: text };
+        const glass = name === "reviewDue" ? { breakGlass } : {};
+        return clockFaults({ clocks, rollback, ...glass, risk: "high" }).map(({ pointer }) => pointer);
       };
       const pointer =
         name === "rollbackWindow"
           ? "/rollback/window"
-          : name === "escalateAfter"
-            ? "/clocks/escalateAfter/0"
-            : `/clocks/${name}`;
+          : name === "reviewDue"
+            ? "/breakGlass/reviewDue"
+            : name === "escalateAfter"
+              ? "/clocks/escalateAfter/0"
+              : `/clocks/${name}`;
       expect(faults(minMs)).toEqual([]);
       expect(faults(minMs - 1)).toEqual([pointer]);
       // A duration has at most nine digits, so long bounds are reached in hours.

@@ -41,12 +41,24 @@ const clockOf = {
   lease: "leaseTtl",
   execution: "executionMax",
   rollback: "rollback window",
+  review: "reviewDue",
 } as const satisfies Record<keyof ActionState["deadlines"], string>;
+
+/** Where broken glass leads; elsewhere there is nothing to be reviewed. */
+const reviewedIn = new Set<string>(states.filter((state) => transitions[state].review !== undefined));
 
 /** Each deadline tried alone in each state, for a contract that lets a lost lease be claimed again and for one that does not. */
 function deadlineArrows(): Arrow[] {
   const contracts = [contractOf({}), contractOf({ idempotent: true, maxAttempts: 2 })];
-  const never = { pending: null, approval: null, lease: null, execution: null, rollback: null };
+  const never = { pending: null, approval: null, lease: null, execution: null, rollback: null, review: null };
+  const broken = {
+    person: "person:erin",
+    identity: "person:erin",
+    use: "use",
+    incident: "INC-1",
+    reason: "",
+  };
+  const breakGlass = { ...broken, at: createdAt, dueAt: createdAt + 1, overdue: false, review: null };
   return states.flatMap((state) =>
     (Object.keys(clockOf) as (keyof typeof clockOf)[]).flatMap((name) =>
       contracts.flatMap((contract): Arrow[] => {
@@ -57,6 +69,7 @@ function deadlineArrows(): Arrow[] {
           reminded: true,
           escalations: 1,
           deadlines: { ...never, [name]: createdAt + 1 },
+          breakGlass: name === "review" && reviewedIn.has(state) ? breakGlass : null,
         };
         const draft = nextDue(payload, there)?.draft;
         if (draft === undefined) return [];
@@ -88,7 +101,7 @@ function diagram(): string {
     between.set(`${from} --> ${to}`, labels.add(label));
   }
   const leaves = (state: State): boolean =>
-    [...between.keys()].some((arrow) => arrow.startsWith(`${state} --> `));
+    [...between.keys()].some((arrow) => arrow.startsWith(`${state} --> `) && !arrow.endsWith(` ${state}`));
   const lines = [...between].map(([arrow, labels]) => `  ${arrow}: ${[...labels].join(", ")}`);
   const ends = states.filter((state) => !leaves(state)).map((state) => `  ${state} --> [*]`);
   return ["stateDiagram-v2", ...lines, ...ends, ""].join("\n");

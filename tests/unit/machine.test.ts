@@ -6,8 +6,9 @@ import { states } from "../../schemas/action.ts";
 import { cast, contractOf, payloadOf } from "../model/cast.ts";
 import { Play } from "../model/play.ts";
 
-const contract = contractOf({ rollback: { window: "1m" } });
-const twice = contractOf({ rollback: { window: "1m" }, idempotent: true, maxAttempts: 2 });
+const parts = { rollback: { window: "1m" }, breakGlass: { by: [cast.erin.id] } };
+const contract = contractOf(parts);
+const twice = contractOf({ ...parts, idempotent: true, maxAttempts: 2 });
 
 const requested = (one = contract): Play => new Play(payloadOf(one)).request();
 /** A play, brought further. */
@@ -16,6 +17,7 @@ const after = (play: Play, ...moves: ((play: Play) => void)[]): Play => {
   return play;
 };
 const approve = (play: Play): void => void play.vote(cast.alice, "approve");
+const breakGlass = (play: Play): void => void play.breakGlass(cast.erin);
 const claim = (play: Play): void => void play.claim();
 const succeed = (play: Play): void => void play.report();
 const fail =
@@ -31,6 +33,7 @@ const places: Readonly<Record<string, () => Play>> = {
   new: () => new Play(payloadOf(contract)),
   pending: () => requested(),
   approved: () => after(requested(), approve),
+  "approved, glass broken": () => after(requested(), breakGlass),
   executing: () => after(requested(), approve, claim),
   "executing, lease lost": () => after(requested(twice), approve, claim, loseLease),
   executed: executed,
@@ -60,6 +63,8 @@ const commands: Readonly<Record<Exclude<CommandType, "tick">, (play: Play) => St
   report: (play) => play.report(),
   rollback: (play) => play.rollback(),
   escalate: (play) => play.do({ type: "escalate", actor: cast.demo, level: 1 }),
+  breakGlass: (play) => play.breakGlass(cast.erin),
+  review: (play) => play.review(cast.alice),
 };
 
 /**
@@ -67,24 +72,25 @@ const commands: Readonly<Record<Exclude<CommandType, "tick">, (play: Play) => St
  * leads, the code it is refused with, or `again` for the first answer once more. `-` is `wrong_state`, logged as late.
  */
 const expected = `
-                           create   vote      cancel                revoke             supersede              stopByPolicy       claim         heartbeat     report       rollback      escalate
-new                        pending  refused   refused               refused            refused                refused            refused       refused       refused      refused  refused
-pending                    -        approved  cancelled{requester}  -                  cancelled{superseded}  cancelled{policy}  -             -             -            -  pending
-approved                   -        -         cancelled{requester}  cancelled{revoked} cancelled{superseded}  cancelled{policy}  executing     -             -            -  -
-executing                  -        -         -                     -                  -                      -                  leased        executing     executed     -  -
-executing, lease lost      -        -         -                     -                  -                      -                  executing     fenced        fenced       -  -
-executed                   -        -         -                     -                  -                      -                  -             -             again        rolling_back  -
-failed{none}               -        -         -                     -                  -                      -                  -             -             again        wrong_state  -
-failed{partial}            -        -         -                     -                  -                      -                  -             -             again        rolling_back  -
-failed{unknown}            -        -         -                     -                  -                      -                  -             -             executed     rolling_back  -
-failed{unknown}, resolved  -        -         -                     -                  -                      -                  -             -             again        rolling_back  -
-rolling_back               -        -         -                     -                  -                      -                  rolling_back  fenced        again        -  -
-rolling_back, claimed      -        -         -                     -                  -                      -                  leased        rolling_back  rolled_back  -  -
-rolled_back                -        -         -                     -                  -                      -                  -             -             again        -  -
-rollback_failed            -        -         -                     -                  -                      -                  -             -             again        -  -
-denied                     -        -         -                     -                  -                      -                  -             -             -            -  -
-cancelled                  -        -         -                     -                  -                      -                  -             -             -            -  -
-expired                    -        -         -                     -                  -                      -                  -             -             -            -  -
+                           create   vote      cancel                revoke             supersede              stopByPolicy       claim         heartbeat     report       rollback      escalate  breakGlass  review
+new                        pending  refused   refused               refused            refused                refused            refused       refused       refused      refused  refused  refused  refused
+pending                    -        approved  cancelled{requester}  -                  cancelled{superseded}  cancelled{policy}  -             -             -            -  pending  approved  -
+approved                   -        -         cancelled{requester}  cancelled{revoked} cancelled{superseded}  cancelled{policy}  executing     -             -            -  -  -  wrong_state
+approved, glass broken     -  -  cancelled{requester}  cancelled{revoked}  cancelled{superseded}  cancelled{policy}  executing  -  -  -  -  -  approved
+executing                  -        -         -                     -                  -                      -                  leased        executing     executed     -  -  -  wrong_state
+executing, lease lost      -        -         -                     -                  -                      -                  executing     fenced        fenced       -  -  -  wrong_state
+executed                   -        -         -                     -                  -                      -                  -             -             again        rolling_back  -  -  wrong_state
+failed{none}               -        -         -                     -                  -                      -                  -             -             again        wrong_state  -  -  wrong_state
+failed{partial}            -        -         -                     -                  -                      -                  -             -             again        rolling_back  -  -  wrong_state
+failed{unknown}            -        -         -                     -                  -                      -                  -             -             executed     rolling_back  -  -  wrong_state
+failed{unknown}, resolved  -        -         -                     -                  -                      -                  -             -             again        rolling_back  -  -  wrong_state
+rolling_back               -        -         -                     -                  -                      -                  rolling_back  fenced        again        -  -  -  wrong_state
+rolling_back, claimed      -        -         -                     -                  -                      -                  leased        rolling_back  rolled_back  -  -  -  wrong_state
+rolled_back                -        -         -                     -                  -                      -                  -             -             again        -  -  -  wrong_state
+rollback_failed            -        -         -                     -                  -                      -                  -             -             again        -  -  -  wrong_state
+denied                     -        -         -                     -                  -                      -                  -             -             -            -  -  -  -
+cancelled                  -        -         -                     -                  -                      -                  -             -             -            -  -  -  wrong_state
+expired                    -        -         -                     -                  -                      -                  -             -             -            -  -  -  wrong_state
 `;
 
 const [head = "", ...lines] = expected

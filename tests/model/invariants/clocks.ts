@@ -15,7 +15,7 @@ const endings: Readonly<Partial<Record<State, readonly EventType[]>>> = {
   rolling_back: ["rollback_failed"],
 };
 
-const clockNotices: ReadonlySet<EventType> = new Set(["reminded", "escalated"]);
+const clockNotices: ReadonlySet<EventType> = new Set(["reminded", "escalated", "review_overdue"]);
 
 /** At `now >= deadline` it is over, whether or not an alarm has run: no state keeps a deadline that has passed. */
 export const halfOpen: Invariant = ({ node: { now, state: before }, step: { state, events } }) => {
@@ -123,7 +123,8 @@ function firstDue(
     state.state === "executed" || state.state === "failed"
       ? []
       : [pending, approval, lease, execution, rollback];
-  const due = [...ends, ...reminders].filter((at): at is number => at !== null && at <= now);
+  const review = state.breakGlass === null || state.breakGlass.overdue ? [] : [state.deadlines.review];
+  const due = [...ends, ...review, ...reminders].filter((at): at is number => at !== null && at <= now);
   return due.length === 0 ? null : Math.min(...due);
 }
 

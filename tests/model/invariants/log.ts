@@ -49,6 +49,9 @@ const told: Readonly<Record<EventType, NoticeType | null>> = {
   requested: "action.pending",
   voted: null,
   lapsed: null,
+  broke_glass: "action.broke_glass",
+  reviewed: "action.reviewed",
+  review_overdue: "action.review_overdue",
   approved: "action.approved",
   denied: "action.denied",
   cancelled: "action.cancelled",
@@ -98,6 +101,7 @@ export const noticed: Invariant = ({ machine, step }) => {
 const dead: ReadonlySet<State> = new Set(["denied", "cancelled", "expired"]);
 
 const running: ReadonlySet<EventType> = new Set([
+  "broke_glass",
   "approved",
   "claimed",
   "executed",
@@ -125,7 +129,7 @@ export const refusals: Invariant = ({ node, step, move: { command } }) => {
   const notes = own.filter(({ type }) => type !== "late_command" && type !== "fenced_report");
   const cancels =
     ["policy", "drift", "quorum_lost"].includes(step.state.detail ?? "") &&
-    (command.type === "claim" || command.type === "vote");
+    (command.type === "claim" || command.type === "vote" || command.type === "breakGlass");
   if (notes.length === 0) {
     return sameData(
       { ...node.settled, seq: 0, at: 0, lateEvents: 0 },

@@ -30,6 +30,10 @@ function leadsTo(taken: Taken): string | null {
       return "cancelled{policy}";
     case "claim":
       return taken.node.settled.state === "rolling_back" ? "rolling_back" : "executing";
+    case "breakGlass":
+      return "approved";
+    case "review":
+      return placeOf(taken.node.settled);
     case "rollback":
       return "rolling_back";
     case "report":
@@ -39,13 +43,15 @@ function leadsTo(taken: Taken): string | null {
   }
 }
 
+const placeOf = ({ state, detail }: Taken["step"]["state"]): string =>
+  detail === null ? state : `${state}{${detail}}`;
+
 /** What is accepted leads to the state and detail that semantics §2 and §7 name for it. */
 export const lands: Invariant = (taken) => {
   const { step } = taken;
   if (step.refusal !== null || step.answerSeq !== null) return null;
   const wanted = leadsTo(taken);
-  const { state, detail } = step.state;
-  const place = detail === null ? state : `${state}{${detail}}`;
+  const place = placeOf(step.state);
   // A rollback's own failure says what it left behind in its outcome.
   return wanted === null || wanted === place ? null : `it should have led to ${wanted} and led to ${place}`;
 };

@@ -11,7 +11,9 @@ function mayGive({
 }: Taken): boolean {
   const { id, kind } = command.actor;
   const { requester } = payload;
-  const hasApproved = settled.via === "quorum" && history.votes[id]?.decision === "approve";
+  const hasApproved =
+    (settled.via === "quorum" && history.votes[id]?.decision === "approve") ||
+    (settled.via === "break_glass" && history.glass === id);
   switch (command.type) {
     case "cancel":
       return id === requester.id || id === requester.owner;

@@ -1,7 +1,18 @@
 import type { ActionState } from "../../../schemas/stored.ts";
 import type { Taken } from "../node.ts";
 import { sameData } from "../same-data.ts";
-import { isStopped, judge, judgeAll, policySays, standpoint, versionsFor, type Votes } from "../truth.ts";
+import type { Contract } from "../../../schemas/policy.ts";
+import {
+  holdsTheRight,
+  isStopped,
+  judge,
+  judgeAll,
+  mayLookBack,
+  policySays,
+  standpoint,
+  versionsFor,
+  type Votes,
+} from "../truth.ts";
 import { eventOf, type Invariant } from "./invariant.ts";
 
 /** What is promised about votes, quorum and binding, judged by `truth.ts` and not by the machine's own count. */
@@ -24,6 +35,8 @@ export const agreed: Invariant = (taken) => {
     if (command.type !== "create" || policySays(payload.contract) !== "allow") {
       return "approved by a policy that does not allow it";
     }
+  } else if (approved?.data.via === "break_glass") {
+    if (eventOf(taken, "broke_glass") === undefined) return "approved by glass that nobody broke";
   } else if (approved !== undefined) {
     if (step.refusal !== null || command.type !== "vote" || command.decision !== "approve") {
       return `approved by ${command.type} and not by an approval`;
@@ -36,12 +49,25 @@ export const agreed: Invariant = (taken) => {
   if (eventOf(taken, "claimed") !== undefined) {
     const isAllowed = payload.decision.outcome === "allow";
     if (isStopped(payload, env.contract)) return "claimed although the policy in force stops it";
+    if (!isAllowed && node.history.glass !== null) return glassStands(taken, [payload.contract]);
     if (!isAllowed && !judge(payload, payload.contract, env.directory, votes, node.now).approved) {
       return "claimed without a satisfied rule";
     }
   }
   return null;
 };
+
+/** Whoever broke the glass still may, by each of these versions. */
+function glassStands(
+  { world: { payload }, node: { history, now }, move: { env, command } }: Taken,
+  versions: readonly Contract[],
+): string | null {
+  const person = command.type === "breakGlass" ? command.actor.id : history.glass;
+  const isRight = versions.every(
+    (contract) => person !== null && holdsTheRight(payload, contract, env.directory, person, now),
+  );
+  return isRight ? null : `${person} has no right to break the glass, ${env.name}`;
+}
 
 /** A vote does neither more nor less than the votes say: a rule that is satisfied is not passed over either. */
 export const counts: Invariant = (taken) => {
@@ -60,18 +86,50 @@ export const counts: Invariant = (taken) => {
     : `by these votes it should be ${wanted} and is ${step.state.state}`;
 };
 
-/** I2: the vote of somebody who does not count is refused and changes nothing. */
-export const excluded: Invariant = ({ world: { payload }, node, move: { command, env }, step }) => {
-  if (command.type !== "vote") return null;
-  const isCounted = versionsFor(payload, env.contract).some(
-    (contract) => standpoint(payload, contract, env.directory, command.actor.id, node.now) !== null,
-  );
-  if (isCounted && command.actor.kind === "person") return null;
-  if (step.refusal === null) return `${command.actor.id} does not count and was let vote`;
+/** Whether somebody may decide here, be it by a vote, alone, or by looking back; null for what decides nothing. */
+function isEntitled({
+  world: { payload },
+  node: { history, now },
+  move: { command, env, facts },
+}: Taken): boolean | null {
+  const { id: person, kind } = command.actor;
+  const versions = versionsFor(payload, env.contract);
+  switch (command.type) {
+    case "vote":
+      return (
+        kind === "person" &&
+        versions.some((contract) => standpoint(payload, contract, env.directory, person, now) !== null)
+      );
+    case "breakGlass":
+      return (
+        kind === "person" &&
+        versions.every((contract) => holdsTheRight(payload, contract, env.directory, person, now))
+      );
+    case "review": {
+      const { glass: breaker } = history;
+      const { operator } = facts;
+      return (
+        kind === "person" &&
+        breaker !== null &&
+        mayLookBack(payload, env.directory, { person, breaker, operator }, now)
+      );
+    }
+    default:
+      return null;
+  }
+}
+
+/** I2: what somebody does who does not count is refused and changes nothing. */
+export const excluded: Invariant = (taken) => {
+  const { node, move, step } = taken;
+  const entitled = isEntitled(taken);
+  if (entitled !== false) return null;
+  const { actor, type } = move.command;
+  if (step.refusal === null) return `${actor.id} does not count and was let ${type}`;
   const what = { ...node.settled, seq: 0, at: 0, lateEvents: 0 };
   return sameData(what, { ...step.state, seq: 0, at: 0, lateEvents: 0 })
     ? null
-    : "a vote that does not count changed the state";
+    : `a ${type} that does not count changed the state`;
 };
 
 /** I7: an approval never unsatisfies, a denial (or a withdrawal) never satisfies. */
@@ -162,6 +220,7 @@ export const tightened: Invariant = (taken) => {
   if (payload.decision.outcome === "allow") {
     return policySays(env.contract) === "allow" ? null : "claimed although the policy asks people now";
   }
+  if (taken.after.glass !== null) return glassStands(taken, [env.contract]);
   const { approved: satisfied, denied } = judge(
     payload,
     env.contract,
@@ -174,7 +233,7 @@ export const tightened: Invariant = (taken) => {
 
 /** What was approved is what runs: a vote or a claim that names another digest, or observes something else, is refused. */
 export const bound: Invariant = ({ world: { payload }, move: { command }, step, node }) => {
-  if (command.type !== "vote" && command.type !== "claim") return null;
+  if (command.type !== "vote" && command.type !== "claim" && command.type !== "breakGlass") return null;
   if (command.digest !== payload.digest && step.refusal === null) return "another digest was accepted";
   if (command.type === "claim" && step.refusal === null && node.settled.state !== "rolling_back") {
     if (!sameData(command.preconditions, payload.preconditions)) return "claimed although it had drifted";
