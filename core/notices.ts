@@ -18,6 +18,9 @@ const notices: Partial<Record<EventType, ChannelNotice>> = {
   rolled_back: "action.rolled_back",
   rollback_failed: "action.rollback_failed",
   escalated: "action.escalated",
+  broke_glass: "action.broke_glass",
+  reviewed: "action.reviewed",
+  review_overdue: "action.review_overdue",
 };
 
 /** The notice of an event; null for one that nobody is told of. */
