@@ -12,6 +12,7 @@ import type { Policy } from "../schemas/policy.ts";
 import type { LinkCode } from "../schemas/link.ts";
 import type { LinkAnswer } from "../schemas/session.ts";
 import type { DeadLetterView } from "../schemas/webhook-view.ts";
+import { type MetricsCalls, metricsCalls } from "./metrics.ts";
 import { isObject, isProblemField } from "./shape.ts";
 import type { Transport } from "./transport.ts";
 
@@ -176,7 +177,7 @@ const isLink = (value: unknown): value is SignInLink =>
   typeof value["person"] === "string" &&
   typeof value["expiresAt"] === "string";
 
-export type AccountCalls = {
+export type AccountCalls = MetricsCalls & {
   whoami(): Promise<Whoami>;
   /** A link that signs a person in on the page: whoever's key it is, or for an operator anybody. */
   signInLink(person?: string): Promise<SignInLink>;
@@ -186,6 +187,7 @@ export type AccountCalls = {
 
 export function accountCalls(transport: Transport): AccountCalls {
   return {
+    ...metricsCalls(transport),
     whoami: () => whoami(transport),
     signInLink: (person) =>
       transport.call({

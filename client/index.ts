@@ -17,6 +17,7 @@ import {
   type PolicyCalls,
   policyCalls,
 } from "./admin.ts";
+import { type GlassCalls, glassCalls } from "./glass.ts";
 import type { GrantClaims, GrantCheck, KeySet, PublicKey } from "./grant.ts";
 import { verifyGrant } from "./grant.ts";
 import { type KeptLease, keepLease } from "./lease.ts";
@@ -31,7 +32,9 @@ export { type GrantCheck, type GrantClaims, type KeySet, type PublicKey, verifyG
 export { verifyWebhook, type Webhook, type WebhookCheck } from "./webhook.ts";
 export type { KeptLease } from "./lease.ts";
 export type { WaitOptions } from "./wait.ts";
+export type { BreakGlass, GlassCalls, GlassFilter, Review } from "./glass.ts";
 export type * from "./admin.ts";
+export type * from "./metrics.ts";
 export type {
   ActionList,
   ActionSummary,
@@ -40,6 +43,7 @@ export type {
   EventView,
   State,
 } from "../schemas/action.ts";
+export type { BreakGlassTerms, GlassUseList, GlassUseView } from "../schemas/break-glass.ts";
 export type { ProblemCode, ProblemField } from "../schemas/problem.ts";
 
 export type ClientOptions = {
@@ -88,50 +92,51 @@ export type Report = {
   startupMs?: number | null;
 };
 
-export type Client = AccountCalls & {
-  readonly url: string;
-  /** Asks for an action. Answers it `pending`, or decided already where the policy alone decides. */
-  request(action: NewAction, options?: Once & Abortable): Promise<ActionView>;
-  get(id: string, options?: Abortable): Promise<ActionView>;
-  /** Newest first, from an index that may be a moment behind: `get` is the truth about one. */
-  list(filter?: ListFilter): Promise<ActionList>;
-  /** Everything pending; with `waitingFor: "me"` only what waits for the caller. */
-  queue(filter?: Omit<ListFilter, "state">): Promise<ActionList>;
-  /** The log of one action, oldest first. */
-  events(id: string, options?: { afterSeq?: number }): Promise<EventView[]>;
-  vote(id: string, vote: Vote, options?: Once): Promise<ActionView>;
-  cancel(id: string, reason: string, options?: Once): Promise<ActionView>;
-  revoke(id: string, reason: string, options?: Once): Promise<ActionView>;
-  /** Waits for a decision, or for what `until` says, over a WebSocket or by long-poll. */
-  wait(id: string, options?: WaitOptions): Promise<ActionView>;
-  /** Takes the approved action, or its rollback, once. Give the digest you mean to run. */
-  claim(
-    id: string,
-    body: { digest: string; preconditions?: JsonObject | null },
-    options?: Once,
-  ): Promise<ClaimAnswer>;
-  heartbeat(id: string, lease: { lease: string; fence: number }, options?: Abortable): Promise<ActionView>;
-  /** Renews a claim's lease in the background until `stop()`; its signal is aborted when the lease is lost. */
-  keepAlive(claim: ClaimAnswer): KeptLease;
-  /** Ends an execution or a rollback. */
-  report(id: string, report: Report, options?: Once & Abortable): Promise<ActionView>;
-  /** Starts the approved rollback; then `claim` hands out its lease. */
-  rollback(id: string, reason: string, options?: Once): Promise<ActionView>;
-  /** Resolves when the engine answers. Needs no key. */
-  health(): Promise<JsonObject>;
-  /** The public keys that grants are signed with. */
-  jwks(): Promise<KeySet>;
-  /** Verifies a claim's grant against the engine's keys and the action that came with it. */
-  verifyClaim(
-    claim: ClaimAnswer,
-    expect: Omit<GrantCheck["expect"], "actionId" | "fence">,
-  ): Promise<GrantClaims>;
-  readonly policy: PolicyCalls;
-  readonly keys: KeyCalls;
-  readonly deadLetters: DeadLetterCalls;
-  /** Milliseconds that the engine's clock is ahead of this one, as of its last answer; good to a second. */
-  clockSkewMs(): number;
-};
+export type Client = AccountCalls &
+  GlassCalls & {
+    readonly url: string;
+    /** Asks for an action. Answers it `pending`, or decided already where the policy alone decides. */
+    request(action: NewAction, options?: Once & Abortable): Promise<ActionView>;
+    get(id: string, options?: Abortable): Promise<ActionView>;
+    /** Newest first, from an index that may be a moment behind: `get` is the truth about one. */
+    list(filter?: ListFilter): Promise<ActionList>;
+    /** Everything pending; with `waitingFor: "me"` only what waits for the caller. */
+    queue(filter?: Omit<ListFilter, "state">): Promise<ActionList>;
+    /** The log of one action, oldest first. */
+    events(id: string, options?: { afterSeq?: number }): Promise<EventView[]>;
+    vote(id: string, vote: Vote, options?: Once): Promise<ActionView>;
+    cancel(id: string, reason: string, options?: Once): Promise<ActionView>;
+    revoke(id: string, reason: string, options?: Once): Promise<ActionView>;
+    /** Waits for a decision, or for what `until` says, over a WebSocket or by long-poll. */
+    wait(id: string, options?: WaitOptions): Promise<ActionView>;
+    /** Takes the approved action, or its rollback, once. Give the digest you mean to run. */
+    claim(
+      id: string,
+      body: { digest: string; preconditions?: JsonObject | null },
+      options?: Once,
+    ): Promise<ClaimAnswer>;
+    heartbeat(id: string, lease: { lease: string; fence: number }, options?: Abortable): Promise<ActionView>;
+    /** Renews a claim's lease in the background until `stop()`; its signal is aborted when the lease is lost. */
+    keepAlive(claim: ClaimAnswer): KeptLease;
+    /** Ends an execution or a rollback. */
+    report(id: string, report: Report, options?: Once & Abortable): Promise<ActionView>;
+    /** Starts the approved rollback; then `claim` hands out its lease. */
+    rollback(id: string, reason: string, options?: Once): Promise<ActionView>;
+    /** Resolves when the engine answers. Needs no key. */
+    health(): Promise<JsonObject>;
+    /** The public keys that grants are signed with. */
+    jwks(): Promise<KeySet>;
+    /** Verifies a claim's grant against the engine's keys and the action that came with it. */
+    verifyClaim(
+      claim: ClaimAnswer,
+      expect: Omit<GrantCheck["expect"], "actionId" | "fence">,
+    ): Promise<GrantClaims>;
+    readonly policy: PolicyCalls;
+    readonly keys: KeyCalls;
+    readonly deadLetters: DeadLetterCalls;
+    /** Milliseconds that the engine's clock is ahead of this one, as of its last answer; good to a second. */
+    clockSkewMs(): number;
+  };
 
 const isHealth = (value: unknown): value is JsonObject => isObject(value);
 const isKeySet = (value: unknown): value is KeySet =>
@@ -188,6 +193,7 @@ export function createClient(options: ClientOptions): Client {
     report: (id, report, more) => command(id, "report", report, more),
     rollback: (id, reason, more) => command(id, "rollback", { reason }, more),
     ...accountCalls(transport),
+    ...glassCalls(transport),
     health: () => call({ method: "GET", path: "/healthz", guard: isHealth }),
     jwks: () => call({ method: "GET", path: "/.well-known/jwks.json", guard: isKeySet }),
     verifyClaim: async (claim, expect) =>

@@ -1,4 +1,5 @@
 import type { ActionList, ActionView, ClaimAnswer, EventView } from "../schemas/action.ts";
+import type { BreakGlassTerms, GlassUseList } from "../schemas/break-glass.ts";
 import type { ProblemField } from "../schemas/problem.ts";
 
 /**
@@ -50,6 +51,20 @@ export function isEvent(value: unknown): value is EventView {
 }
 
 export function isActionList(value: unknown): value is ActionList {
+  return isObject(value) && Array.isArray(value["items"]) && value["items"].every(isObject);
+}
+
+export function isGlassTerms(value: unknown): value is BreakGlassTerms {
+  return (
+    isObject(value) &&
+    isObject(value["mayBreak"]) &&
+    isObject(value["mayReview"]) &&
+    Array.isArray(value["skips"]) &&
+    Array.isArray(value["tells"])
+  );
+}
+
+export function isGlassUses(value: unknown): value is GlassUseList {
   return isObject(value) && Array.isArray(value["items"]) && value["items"].every(isObject);
 }
 

@@ -75,5 +75,7 @@ export const Figures = v.object({
   missingContext: v.object({ count: Count, of: Count, share: Share }),
   reviewers: v.array(ReviewerFigures),
   deadLetters: Count,
+  /** Messages to people that were not sent in the window: their hour was full, or they have a card of an identical request. */
+  suppressed: v.object({ budget: Count, coalesced: Count }),
 });
 export type Figures = v.InferOutput<typeof Figures>;

@@ -85,5 +85,8 @@ export const SlackUser = v.object({
     is_restricted: v.optional(v.boolean(), false),
     is_ultra_restricted: v.optional(v.boolean(), false),
     is_stranger: v.optional(v.boolean(), false),
+    is_email_confirmed: v.optional(v.boolean(), false),
+    /** `email` comes only with the scope `users:read.email`. */
+    profile: v.optional(v.object({ email: v.optional(v.nullable(v.string())) })),
   }),
 });

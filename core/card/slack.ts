@@ -168,13 +168,16 @@ function added(blocks: readonly SlackBlock[], kind: Fact["kind"], text: string):
 }
 
 /** Seats, votes and what happens when: how it stands, which changes while the facts do not. */
-function standing({ seats, votes, clocks }: Card): SlackBlock[] {
+function standing({ seats, votes, clocks, breakGlass }: Card): SlackBlock[] {
   const lines = [
     ...seats.map(({ seat, n, filled, from }) => `Seat ${seat}: ${filled} of ${n} from ${from.join(", ")}`),
     ...votes.map(({ person, decision, at, counts, reason }) => {
       const why = reason === null ? "" : `: ${clip(reason, reasonLength)}`;
       return `${person}: ${decision} at ${at}${counts ? "" : " (does not count)"}${why}`;
     }),
+    ...(breakGlass === null
+      ? []
+      : [`${breakGlass.by}: broke the glass: ${clip(breakGlass.reason, reasonLength)}`]),
     ...clocks.map(({ what, at }) => `${what}: ${at}`),
   ];
   return lines.length === 0 ? [] : [section(clip(lines.join("\n"), slackLimits.sectionText))];

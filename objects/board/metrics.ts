@@ -5,8 +5,8 @@ import type { TimedAction } from "../../core/queue-time.ts";
 import type { Totals } from "../../schemas/counters.ts";
 import type { Figures, MetricsWindow } from "../../schemas/metrics.ts";
 import { lastRow } from "./actions.ts";
+import { countSuppressed, readSuppressed } from "./notice-rows.ts";
 import {
-  addSends,
   countDeadLetters,
   createdAt,
   endedRows,
@@ -16,7 +16,6 @@ import {
   uncountedRows,
   writeSeen,
   writeTotals,
-  type Sends,
   type TimedRow,
 } from "./timings.ts";
 
@@ -39,8 +38,11 @@ export class Metrics {
   }
 
   figures(window: MetricsWindow, now: number): Figures {
-    const { actions, complete } = this.#since(now - windowMs[window]);
-    return figuresOf(actions, { window, now, complete, deadLetters: countDeadLetters(this.#sql) });
+    const from = now - windowMs[window];
+    const { actions, complete } = this.#since(from);
+    const deadLetters = countDeadLetters(this.#sql);
+    const suppressed = countSuppressed(this.#sql, from);
+    return figuresOf(actions, { window, now, complete, deadLetters, suppressed });
   }
 
   /** In the Prometheus text format. The counters are sums over all rows there have ever been, so no restart sets them back. */
@@ -50,7 +52,9 @@ export class Metrics {
     const counters = counting(before.counters, countable(rows));
     this.#sumUp(before, rows);
     const { actions } = this.#since(now - windowMs["1h"]);
-    return prometheusText({ counters, recent: actions, deadLetters: countDeadLetters(this.#sql), now });
+    const deadLetters = countDeadLetters(this.#sql);
+    const suppressed = readSuppressed(this.#sql);
+    return prometheusText({ counters, recent: actions, deadLetters, suppressed, now });
   }
 
   /** Notes that a person has opened an action. @returns false where it waits for nobody, or is not known here yet. */
@@ -61,17 +65,13 @@ export class Metrics {
     return true;
   }
 
-  /** Notes what came of sending: with the action, or where its row is summed up already or not here yet, with the sum. */
-  sent(sends: Sends): void {
-    this.#storage.transactionSync(() => {
-      const row = addSends(this.#sql, sends);
-      const totals = this.#read();
-      const summedUp = row === null || (row <= totals.upToRow && !totals.open.includes(row));
-      if (!summedUp) return;
-      const { delivered, failed } = totals.counters.deliveries;
-      const deliveries = { delivered: delivered + sends.delivered, failed: failed + sends.failed };
-      this.#write({ ...totals, counters: { ...totals.counters, deliveries } });
-    });
+  /** Adds to the sum what a row has grown by, where the row is summed up already. Inside the Board's own transaction. */
+  grown(row: number, delivered: number, failed: number): void {
+    const totals = this.#read();
+    if (row > totals.upToRow || totals.open.includes(row)) return;
+    const { deliveries: sum } = totals.counters;
+    const deliveries = { delivered: sum.delivered + delivered, failed: sum.failed + failed };
+    this.#write({ ...totals, counters: { ...totals.counters, deliveries } });
   }
 
   /** Every action that is open, or ended at `from` or later, from among the newest. */

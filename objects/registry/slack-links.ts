@@ -1,5 +1,7 @@
 import { refusal, type Refusal } from "../../core/refusal.ts";
 import { ok, type Result } from "../../core/result.ts";
+import { personByEmail } from "../../core/session.ts";
+import type { Directory } from "../../schemas/directory.ts";
 import type { SlackLink } from "../../schemas/link.ts";
 import { newLinkCode, sha256Hex } from "./random.ts";
 import { findEntry } from "./rows/directory.ts";
@@ -51,6 +53,47 @@ export function linkSlack(
   const found = findCode(sql, hash);
   if (found === null) return refusal("not_found", "This code is wrong, used or older than ten minutes.");
   const { person } = found;
+  const free = freeFor(sql, { team, user, person });
+  if (!free.ok) return free;
+  deleteCode(sql, hash);
+  if (free.value !== null) return ok(free.value);
+  const link = { team, user, person, linkedAt: now };
+  insertLink(sql, link);
+  recordChange(sql, { at: now, actor: person, kind: "slack.linked", id: `${team}/${user}` }, true);
+  return ok(link);
+}
+
+/**
+ * Binds a Slack user to the one active person whose e-mail address Slack says is theirs, and says in link and log that it rests on
+ * that alone. Whether addresses count at all is the caller's to judge: Slack's administrators can set them.
+ */
+export function linkByEmail(
+  sql: SqlStorage,
+  { team, user, email }: { team: string; user: string; email: string },
+  directory: Directory,
+  now: number,
+): Result<SlackLink, Refusal> {
+  const person = personByEmail(directory, email);
+  if (person === null) {
+    return refusal(
+      "not_found",
+      "Your Slack e-mail address is nobody's in the directory, or more than one person's.",
+    );
+  }
+  const free = freeFor(sql, { team, user, person });
+  if (!free.ok) return free;
+  if (free.value !== null) return ok(free.value);
+  const link: SlackLink = { team, user, person, linkedAt: now, by: "email" };
+  insertLink(sql, link);
+  recordChange(sql, { at: now, actor: "engine", kind: "slack.linked_by_email", id: `${team}/${user}` }, true);
+  return ok(link);
+}
+
+/** The link that there is already, null where both sides have none, or why they cannot be linked. */
+function freeFor(
+  sql: SqlStorage,
+  { team, user, person }: { team: string; user: string; person: string },
+): Result<SlackLink | null, Refusal> {
   const links = listLinks(sql);
   const same = links.find((link) => link.team === team && link.user === user);
   if (same !== undefined && same.person !== person) {
@@ -60,12 +103,7 @@ export function linkSlack(
   if (other !== undefined) {
     return refusal("conflict", `${person} is linked to another Slack user; have that link removed first.`);
   }
-  deleteCode(sql, hash);
-  if (same !== undefined) return ok(same);
-  const link = { team, user, person, linkedAt: now };
-  insertLink(sql, link);
-  recordChange(sql, { at: now, actor: person, kind: "slack.linked", id: `${team}/${user}` }, true);
-  return ok(link);
+  return ok(same ?? null);
 }
 
 export function unlinkSlack(

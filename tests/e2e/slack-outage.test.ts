@@ -12,6 +12,17 @@ beforeAll(async () => {
 afterEach(() => stage.slack.meetWith());
 afterAll(() => stage?.close());
 
+/** Whether a call is the first post about its action. */
+function firstPosts(): (method: string, body: Record<string, unknown>) => boolean {
+  const seen = new Set<string>();
+  return (method, { metadata }) => {
+    const about = JSON.stringify(metadata);
+    if (method !== "chat.postMessage" || seen.has(about)) return false;
+    seen.add(about);
+    return true;
+  };
+}
+
 describe("a Slack that is not well", () => {
   test("that asks to be left alone is left alone, and has every card afterwards, once", async ({
     expect,
@@ -60,7 +71,7 @@ describe("a Slack that is not well", () => {
     expect(await stage.slack.cards(stage.approvals, action.id)).toHaveLength(1);
   });
 
-  test("that finds a card too large gets one without the facts, which cannot be approved there", async ({
+  test("P14 that finds a card too large gets one without the facts, which cannot be approved there", async ({
     expect,
   }) => {
     stage.slack.meetWith((_, body) =>
@@ -72,6 +83,42 @@ describe("a Slack that is not well", () => {
     const card = await stage.cardOf(action);
     expect(buttonsOf(card).map(({ action_id: id }) => id)).toEqual(["details", "deny"]);
     expect(JSON.stringify(card)).toContain("cannot be approved here");
+  });
+
+  test("P16 whose answer to a post is lost keeps the one card that it has taken", async ({ expect }) => {
+    const lost = firstPosts();
+    stage.slack.meetWith((method, body) => (lost(method, body) ? { status: 502, afterwards: true } : null));
+    const action = await stage.cast.demo.asks({ type: "slack.two" });
+    const card = await stage.cardOf(action);
+    await stage.cast.bob.approves(action);
+    const edited = await stage.until(
+      async () =>
+        (await stage.slack.cards(stage.approvals, action.id)).find((one) =>
+          JSON.stringify(one).includes("1 of 2"),
+        ),
+      40_000,
+    );
+    expect(edited.ts).toBe(card.ts);
+    expect(await stage.slack.cards(stage.approvals, action.id)).toHaveLength(1);
+    const posts = stage.slack.calls.filter(
+      ({ method, body }) => method === "chat.postMessage" && JSON.stringify(body).includes(action.id),
+    );
+    expect(posts).toHaveLength(1);
+    expect(posts[0]?.body["metadata"]).toEqual({
+      event_type: "holdpoint_action",
+      event_payload: { action: action.id, sink: `slack:${stage.approvals}` },
+    });
+  });
+
+  test("whose channel cannot be looked through has a card all the same", async ({ expect }) => {
+    const failed = firstPosts();
+    stage.slack.meetWith((method, body) => {
+      if (method === "conversations.history") return { body: { ok: false, error: "missing_scope" } };
+      return failed(method, body) ? { status: 500 } : null;
+    });
+    const action = await stage.cast.demo.asks({ type: "slack.one" });
+    await stage.until(async () => (await stage.slack.cards(stage.approvals, action.id))[0], 40_000);
+    expect(await stage.slack.cards(stage.approvals, action.id)).toHaveLength(1);
   });
 
   test("where somebody deleted the card of what is still pending shows another", async ({ expect }) => {
@@ -124,12 +171,25 @@ describe("a Slack that is not well", () => {
     });
     expect(status).toBe(200);
     expect(tookMs).toBeLessThan(3_000);
-    expect((await stage.cast.demo.sees(action)).state).toBe("approved");
-    stage.slack.meetWith();
-    await stage.until(
-      async () =>
-        (await stage.slack.cards(stage.approvals, action.id)).find((one) => buttonsOf(one).length === 0),
-      50_000,
+    // Slack did not say who clicked: nothing was decided, and nothing is once it has come back.
+    await stage.until(async () =>
+      stage.slack.calls.some(({ method, status: answered }) => method === "users.info" && answered === 500),
     );
+    expect(await stage.cast.demo.sees(action)).toMatchObject({ state: "pending", votes: [] });
+    stage.slack.meetWith();
+    await stage.users.bob.clicks(stage.approvals, card, "approve");
+    expect((await stage.cast.demo.sees(action)).state).toBe("approved");
+    await stage.closedCardOf(action, undefined, 50_000);
+  });
+
+  test("that says who clicked and fails at all else takes the click all the same", async ({ expect }) => {
+    const first = await stage.cast.demo.asks({ type: "slack.one" });
+    await stage.users.bob.clicks(stage.approvals, await stage.cardOf(first), "approve");
+    const action = await stage.cast.demo.asks({ type: "slack.one" });
+    const card = await stage.cardOf(action);
+    stage.slack.meetWith((method) => (method === "users.info" ? null : { status: 500, delayMs: 5_000 }));
+    const { status } = await stage.users.bob.clicks(stage.approvals, card, "approve", { trigger: "t.2" });
+    expect(status).toBe(200);
+    expect((await stage.cast.demo.sees(action)).state).toBe("approved");
   });
 });

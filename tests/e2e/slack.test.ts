@@ -188,7 +188,7 @@ describe("a card", () => {
     expect((await stage.cast.demo.sees(action)).votes).toHaveLength(1);
   });
 
-  test("takes no vote of somebody whom no seat names, nor one on another digest", async ({ expect }) => {
+  test("P13 takes no vote of somebody whom no seat names, nor one on another digest", async ({ expect }) => {
     const action = await stage.cast.demo.asks({ type: "slack.one" });
     const card = await stage.cardOf(action);
     await stage.users.carol.clicks(stage.approvals, card, "approve");

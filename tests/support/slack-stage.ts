@@ -1,11 +1,27 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ActionView } from "../../schemas/action.ts";
-import { castOf, contractOf, type Cast } from "./actors.ts";
+import { Agent, castOf, contractOf, type Cast } from "./actors.ts";
+import type { Sending } from "./caller.ts";
 import { startEngine, type TestEngine } from "./server.ts";
 import { buttonsOf, Slack, SlackUser, type SlackMessage } from "./slack.ts";
 
 type Name = "alice" | "bob" | "carol" | "omar" | "guest";
 const names = ["alice", "bob", "carol", "omar", "guest"] as const;
+
+let asked = 0;
+
+/** Asks for something else each time, because identical requests share a card. */
+class Asker extends Agent {
+  override asks(parts: Record<string, unknown> = {}, sending?: Sending): Promise<ActionView> {
+    asked += 1;
+    return super.asks({ args: { what: `restart ${asked}` }, ...parts }, sending);
+  }
+}
+
+const slackCastOf = (engine: TestEngine): Cast => ({
+  ...castOf(engine),
+  demo: new Asker("agent:demo", engine.url, engine.keys["agent:demo"] ?? ""),
+});
 
 /** An engine with a Slack, contracts that name its channels, and people who are in both. */
 export class SlackStage {
@@ -16,19 +32,24 @@ export class SlackStage {
   engine: TestEngine;
   cast: Cast;
 
-  private constructor(slack: Slack, engine: TestEngine) {
+  readonly #settings: Record<string, string>;
+
+  private constructor(slack: Slack, engine: TestEngine, settings: Record<string, string>) {
     this.slack = slack;
+    this.#settings = settings;
     this.engine = engine;
-    this.cast = castOf(engine);
+    this.cast = slackCastOf(engine);
     this.approvals = slack.channels["approvals"] ?? "";
     const user = (name: Name): SlackUser =>
       new SlackUser(slack, () => this.engine.url, slack.users[name] ?? "");
     this.users = Object.fromEntries(names.map((name) => [name, user(name)])) as Record<Name, SlackUser>;
   }
 
-  static async open(): Promise<SlackStage> {
+  /** `more`: settings of the Worker beside those that lead to this Slack. */
+  static async open(more: Record<string, string> = {}): Promise<SlackStage> {
     const slack = await Slack.start();
-    const stage = new SlackStage(slack, await startEngine({ settings: slack.settings }));
+    const settings = { ...slack.settings, ...more };
+    const stage = new SlackStage(slack, await startEngine({ settings }), settings);
     const notify = [`slack:${stage.approvals}`];
     await stage.cast.operator.adopts(
       contractOf("slack.one", { notify }),
@@ -52,8 +73,8 @@ export class SlackStage {
     await this.engine.kill9();
     const port = Number(new URL(this.engine.url).port);
     const { stateDir: state } = this.engine;
-    this.engine = await startEngine({ settings: this.slack.settings, state, port });
-    this.cast = castOf(this.engine);
+    this.engine = await startEngine({ settings: this.#settings, state, port });
+    this.cast = slackCastOf(this.engine);
   }
 
   /** Comes back with what `look` gives once it gives something. */

@@ -203,7 +203,11 @@ export class Slack {
     const { user } = (passed ?? {}) as unknown as { user?: object };
     const answer: Record<string, unknown> =
       reaction === null
-        ? { ...passed, ...(odd !== undefined && { user: { ...user, ...odd } }) }
+        ? {
+            ...passed,
+            ...(odd !== undefined && { user: { ...user, ...odd } }),
+            ...(method === "conversations.history" && passed !== null && historyOf(passed, body)),
+          }
         : { ...reaction.body };
     const status = reaction?.status ?? 200;
     this.calls.push({ method, body, at, status, answer });
@@ -213,6 +217,26 @@ export class Slack {
       body: JSON.stringify(answer),
     };
   }
+}
+
+/**
+ * What `emulate` leaves out of `conversations.history`: `oldest` is a bound, and metadata is shown to whoever asks for it with
+ * `include_all_metadata` and to nobody else.
+ */
+function historyOf(
+  answer: Record<string, unknown>,
+  { oldest, include_all_metadata: all }: Record<string, unknown>,
+): Record<string, unknown> {
+  const { messages } = answer as { messages?: { ts: string; metadata?: unknown }[] };
+  if (messages === undefined) return answer;
+  const from = typeof oldest === "string" ? Number(oldest) : 0;
+  return {
+    messages: messages
+      .filter(({ ts }) => Number(ts) > from)
+      .map(({ metadata, ...message }) =>
+        all === "true" && metadata !== undefined ? { ...message, metadata } : message,
+      ),
+  };
 }
 
 async function apiCall(

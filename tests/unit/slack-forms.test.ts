@@ -60,8 +60,19 @@ describe("the Slack app", () => {
   const url = "https://holdpoint.example.com";
   const manifest: Manifest = slackManifest(url);
 
-  test("posts, and asks who is a full member, and nothing else", ({ expect }) => {
-    expect(manifest.oauth_config?.scopes?.bot).toEqual(["chat:write", "users:read"]);
+  test("posts, finds its posts again, asks who is a full member, and sees e-mail addresses only where they count", ({
+    expect,
+  }) => {
+    expect(manifest.oauth_config?.scopes?.bot).toEqual([
+      "chat:write",
+      "users:read",
+      "channels:history",
+      "groups:history",
+    ]);
+    expect(slackManifest(url, { matchEmail: true }).oauth_config.scopes.bot).toEqual([
+      ...(manifest.oauth_config?.scopes?.bot ?? []),
+      "users:read.email",
+    ]);
     expect(manifest.settings?.interactivity?.request_url).toBe(`${url}/slack/interactivity`);
     expect(manifest.settings?.event_subscriptions).toBeUndefined();
     const link = new URL(slackAppLink(url));

@@ -59,9 +59,10 @@ const createCode = (call: Call<unknown>): Promise<Answer> =>
   });
 
 function listLinks({ snapshot }: Call<unknown>): Answer {
-  const items = snapshot.links.map(({ linkedAt, ...link }) => ({
+  const items = snapshot.links.map(({ linkedAt, by = "code", ...link }) => ({
     ...link,
     linkedAt: new Date(linkedAt).toISOString(),
+    by,
   }));
   return { body: { items } };
 }

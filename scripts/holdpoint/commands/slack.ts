@@ -17,6 +17,10 @@ const afterwards = `Open the link, choose the workspace and install the app. The
   HOLDPOINT_SLACK_TEAM            the workspace's id (T…), in the address of Slack in a browser
 with \`npx wrangler secret put NAME\`, and invite the app to the channels that contracts name in \`notify\`.`;
 
+const byEmail = `
+HOLDPOINT_SLACK_MATCH_EMAIL "true" links whoever's confirmed Slack address is exactly one active person's in the directory. Slack's
+administrators can set those addresses: with it, they can decide who is who.`;
+
 export function addSlack(program: Command): void {
   const slack = program
     .command("slack")
@@ -26,16 +30,18 @@ export function addSlack(program: Command): void {
   slack
     .command("manifest")
     .description("Print the Slack app's manifest, and the link that makes the app with one click.")
-    .action((_: object, command: Command) => {
+    .option("--match-email", "also ask for people's e-mail addresses, for HOLDPOINT_SLACK_MATCH_EMAIL")
+    .action(({ matchEmail = false }: { matchEmail?: boolean }, command: Command) => {
       const { url }: { url?: string } = command.optsWithGlobals();
       const origin = originOf(url);
       const terminal = openTerminal(command);
       if (terminal.json) {
-        return terminal.document({ manifest: slackManifest(origin), link: slackAppLink(origin) });
+        const link = slackAppLink(origin, { matchEmail });
+        return terminal.document({ manifest: slackManifest(origin, { matchEmail }), link });
       }
-      terminal.print(JSON.stringify(slackManifest(origin), null, 2));
-      terminal.print(`\n${slackAppLink(origin)}`);
-      terminal.note(`\n${afterwards}`);
+      terminal.print(JSON.stringify(slackManifest(origin, { matchEmail }), null, 2));
+      terminal.print(`\n${slackAppLink(origin, { matchEmail })}`);
+      terminal.note(`\n${afterwards}${matchEmail ? byEmail : ""}`);
     });
   slack
     .command("link")

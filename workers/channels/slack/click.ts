@@ -49,18 +49,7 @@ export async function takeClick(click: SlackClick, context: SlackContext): Promi
     return say(ephemeral("This button is not known here. Nothing was changed; open the action's page."));
   }
   const clicker = await whoClicked(click, value.workspace, context);
-  if (clicker.kind === "foreign") {
-    return say(
-      ephemeral(
-        "Only full members of the Slack workspace that this engine belongs to decide here. Nothing was changed.",
-      ),
-    );
-  }
-  if (clicker.kind === "unlinked") {
-    const text =
-      "Your click does not count: nobody knows which person you are. Link yourself once, then click again.";
-    return say(invitation(text, value.workspace));
-  }
+  if (clicker.kind !== "person") return say(notCounted(clicker, value.workspace));
   const sight = await sightOf(context, value);
   if (sight === null) return say(ephemeral("There is no such action any more."));
   const decision = button.action_id;
@@ -74,6 +63,21 @@ export async function takeClick(click: SlackClick, context: SlackContext): Promi
     refresh(context, value, { channel: place.channel, ts: place.ts });
   }
 }
+
+/** Why nobody's decision was taken, and what to do next. */
+export function whyNot(clicker: Exclude<Clicker, Known>): string {
+  switch (clicker.kind) {
+    case "foreign":
+      return "Only full members of the Slack workspace that this engine belongs to decide here. Nothing was changed.";
+    case "unreadable":
+      return "Slack did not say whether you are a full member of it just now. Nothing was changed; click again, or use the page.";
+    case "unlinked":
+      return `Your click does not count: nobody knows which person you are. ${clicker.why === null ? "" : `${clicker.why} `}Link yourself once, then click again.`;
+  }
+}
+
+const notCounted = (clicker: Exclude<Clicker, Known>, workspace: string): Line =>
+  clicker.kind === "unlinked" ? invitation(whyNot(clicker), workspace) : ephemeral(whyNot(clicker));
 
 export async function sightOf(
   { env }: SlackContext,

@@ -2,13 +2,14 @@ import * as v from "valibot";
 import type { SlackConfig } from "../../../schemas/config.ts";
 import { retryAfterMs, type Fetch } from "../webhook.ts";
 
-/** The five calls to Slack's Web API that are made here, and what their failures mean. */
+/** The calls to Slack's Web API that are made here, and what their failures mean. */
 export type SlackMethod =
   | "chat.postMessage"
   | "chat.update"
   | "chat.postEphemeral"
   | "views.open"
-  | "users.info";
+  | "users.info"
+  | "conversations.history";
 
 /**
  * `for now`: later may be better. `for good`: it never will be, such as a channel that is gone. `too large`: with fewer
@@ -21,12 +22,14 @@ export type SlackAnswer =
       readonly error: string;
       readonly kind: "for now" | "for good" | "too large" | "no message";
       readonly retryAfterMs: number | null;
+      /** Slack's own name for the error; null where Slack did not answer with one. */
+      readonly name: string | null;
     };
 
 export type SlackCall = (method: SlackMethod, body: Record<string, unknown>) => Promise<SlackAnswer>;
 
-/** Three calls one after another end before the right to send does. */
-const timeoutMs = 8_000;
+/** Five calls one after another end before the right to send does. */
+const timeoutMs = 5_500;
 
 const Body = v.object({ ok: v.boolean(), error: v.optional(v.string(), "unknown_error") });
 
@@ -62,7 +65,7 @@ export function slackClient(config: SlackConfig, fetch: Fetch, now: () => number
     const wait = (quietUntil.get(place) ?? 0) - now();
     if (wait > 0) return { ...failure("Slack has asked to be left alone"), retryAfterMs: wait };
     // What only reads takes a form and no JSON.
-    const reads = method === "users.info";
+    const reads = reading.has(method);
     const type = reads ? "application/x-www-form-urlencoded" : "application/json; charset=utf-8";
     let response: Response;
     try {
@@ -87,6 +90,8 @@ export function slackClient(config: SlackConfig, fetch: Fetch, now: () => number
     return answer;
   };
 }
+
+const reading: ReadonlySet<SlackMethod> = new Set(["users.info", "conversations.history"]);
 
 /** Until when (epoch ms) a method is not to be called for a channel: what Slack has asked this isolate for. */
 const quietUntil = new Map<string, number>();
@@ -113,7 +118,7 @@ async function read(response: Response, now: number): Promise<SlackAnswer> {
   if (!parsed.success || !known.success) return failure("Slack's answer cannot be read");
   const { ok, error } = known.output;
   if (ok) return { ok, body: parsed.output };
-  return { ok, error: `Slack: ${nameOf(error)}`, kind: kindOf(error), retryAfterMs: wait };
+  return { ok, error: `Slack: ${nameOf(error)}`, kind: kindOf(error), retryAfterMs: wait, name: error };
 }
 
 function kindOf(error: string): Extract<SlackAnswer, { ok: false }>["kind"] {
@@ -130,4 +135,5 @@ const failure = (error: string): Extract<SlackAnswer, { ok: false }> => ({
   error,
   kind: "for now",
   retryAfterMs: null,
+  name: null,
 });

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { cardOf } from "../../../core/card/card.ts";
+import { queuePage, withIdentical } from "../../../core/card/tally.ts";
 import { slackMessage, type SlackMessage } from "../../../core/card/slack.ts";
 import { besideCard } from "../../../core/outbox.ts";
 import type { Shown, Sight } from "../../../schemas/channel.ts";
@@ -7,6 +8,7 @@ import { configOf, SlackConfig } from "../../../schemas/config.ts";
 import type { Delivery } from "../../../schemas/message.ts";
 import { forNow, permanently, type Channel, type Told } from "../channel.ts";
 import { slackClient, type SlackAnswer, type SlackCall } from "./client.ts";
+import { lostCard, metadataOf } from "./lost.ts";
 
 /** What Slack says of a message: where it is, and the name it is edited by. */
 const Posted = v.object({ channel: v.string(), ts: v.string() });
@@ -25,9 +27,11 @@ export const slack: Channel = {
     const right = await context.begin();
     if (right.kind === "held") return "held";
     if (right.kind === "settled") return { ok: true };
+    const allowed = await context.allow(right.sight);
+    if (allowed.kind === "suppressed") return { ok: true, suppressed: allowed.reason };
     return tell(
       delivery,
-      right.sight,
+      { ...right.sight, identical: allowed.identical },
       slackClient(config, context.fetch, () => context.now()),
     );
   },
@@ -35,15 +39,34 @@ export const slack: Channel = {
 
 async function tell(delivery: Delivery, sight: Sight, call: SlackCall): Promise<Told> {
   const { shown } = sight;
-  if (shown === null) return post(delivery, sight, call);
+  if (shown === null) return (sight.unsure === true ? find : post)(delivery, sight, call);
   if (besideCard.has(delivery.type)) return reply(delivery, sight, shown, call);
   return shown.seq >= sight.action.seq ? { ok: true, shown } : update(delivery, sight, shown, call);
+}
+
+/** Before a card is posted once more: the one that Slack may have taken already is put right instead. */
+async function find(delivery: Delivery, sight: Sight, call: SlackCall): Promise<Told> {
+  const lost = await lostCard(delivery.sink, sight, call);
+  if (!lost.ok) return failed(lost);
+  if (lost.ts === null) return post(delivery, sight, call);
+  const { ts } = lost;
+  const channel = delivery.sink.slice("slack:".length);
+  const answer = await edit(sight, { channel, ts }, call);
+  if (answer.ok) return { ok: true, shown: { channel, ts, seq: sight.action.seq } };
+  // Deleted meanwhile, or no message of ours: any app can write that metadata, and it must not keep a card from people.
+  return answer.kind === "for now" ? failed(answer) : post(delivery, sight, call);
 }
 
 async function post(delivery: Delivery, sight: Sight, call: SlackCall): Promise<Told> {
   const channel = delivery.sink.slice("slack:".length);
   const answer = await fitting(sight, (message) =>
-    call("chat.postMessage", { channel, text: message.text, blocks: message.blocks, ...asItIs }),
+    call("chat.postMessage", {
+      channel,
+      text: message.text,
+      blocks: message.blocks,
+      metadata: metadataOf(sight.action.id, delivery.sink),
+      ...asItIs,
+    }),
   );
   if (!answer.ok) return failed(answer);
   const posted = v.safeParse(Posted, answer.body);
@@ -53,60 +76,71 @@ async function post(delivery: Delivery, sight: Sight, call: SlackCall): Promise<
 
 async function update(delivery: Delivery, sight: Sight, shown: Shown, call: SlackCall): Promise<Told> {
   const { channel, ts } = shown;
-  const answer = await fitting(sight, (message) =>
-    call("chat.update", {
-      channel,
-      ts,
-      text: message.text,
-      blocks: message.blocks,
-      parse: "none",
-      link_names: false,
-    }),
-  );
+  const answer = await edit(sight, shown, call);
   if (answer.ok) return { ok: true, shown: { channel, ts, seq: sight.action.seq } };
   if (answer.kind !== "no message") return failed(answer);
-  // Somebody has deleted the card. Whoever is still to decide needs one; what is over needs none.
-  if (sight.action.state === "pending") return post(delivery, sight, call);
+  // Somebody has deleted the card. Whoever is still to decide needs one, unless there is one since; what is over needs none.
+  if (sight.action.state === "pending") return find(delivery, sight, call);
   return { ok: true, shown: { ...shown, seq: sight.action.seq } };
 }
 
 /** In the card's thread, so that it reaches whoever has seen the card and changes nothing on it. */
 async function reply(delivery: Delivery, sight: Sight, shown: Shown, call: SlackCall): Promise<Told> {
-  // What waits for nobody any more is not to be reminded of.
-  if (sight.action.state !== "pending") return { ok: true, shown };
-  const text =
-    delivery.type === "action.reminded" ? "Still waiting for a decision." : "Still waiting: escalated.";
+  const text = besideText(delivery.type, sight.action);
+  if (text === null) return { ok: true, shown };
   const answer = await call("chat.postMessage", {
     channel: shown.channel,
     thread_ts: shown.ts,
     text,
+    ...(loud.has(delivery.type) && { reply_broadcast: true }),
+    metadata: metadataOf(sight.action.id, delivery.sink),
     ...asItIs,
   });
   return answer.ok ? { ok: true, shown } : failed(answer);
 }
 
+/** Shown in the channel as well, because those who follow no thread are to know. */
+const loud: ReadonlySet<Delivery["type"]> = new Set(["action.broke_glass", "action.review_overdue"]);
+
+/** Our own words for what is said beside a card; null for what needs saying no more. */
+function besideText(type: Delivery["type"], { state, breakGlass }: Sight["action"]): string | null {
+  if (type === "action.broke_glass") {
+    return "The glass was broken: one person approved this alone. The card says who and why.";
+  }
+  if (type === "action.review_overdue") {
+    return breakGlass?.review === null ? "Nobody has reviewed yet why the glass was broken." : null;
+  }
+  // What waits for nobody any more is not to be reminded of.
+  if (state !== "pending") return null;
+  return type === "action.reminded" ? "Still waiting for a decision." : "Still waiting: escalated.";
+}
+
 /** Sends the message, and once more without the facts where Slack finds it too large. */
 async function fitting(
-  { action, told }: Sight,
+  { action, told, identical = 0 }: Sight,
   send: (message: SlackMessage) => Promise<SlackAnswer>,
 ): Promise<SlackAnswer> {
   const card = cardOf(action, told);
-  const answer = await send(slackMessage(card, action.workspace));
+  // On a closed card it would only be out of date: what waits has its place in the digest then.
+  const count = action.state === "pending" ? identical : 0;
+  const page = queuePage(new URL(card.page).origin, action.type);
+  const counted = (message: SlackMessage): SlackMessage => withIdentical(message, count, page);
+  const answer = await send(counted(slackMessage(card, action.workspace)));
   if (answer.ok || answer.kind !== "too large") return answer;
-  return send(slackMessage(card, action.workspace, "no facts"));
+  return send(counted(slackMessage(card, action.workspace, "no facts")));
 }
 
 function failed(answer: Extract<SlackAnswer, { ok: false }>): Told {
   return answer.kind === "for now" ? forNow(answer.error, answer.retryAfterMs) : permanently(answer.error);
 }
 
-/** The card as it is now on a message that a person has clicked on, whether or not the action knows of it. */
-export async function refreshMessage(
-  call: SlackCall,
+/** The card as it is now, on a message that is there. */
+export function edit(
   sight: Sight,
   { channel, ts }: { channel: string; ts: string },
-): Promise<void> {
-  await fitting(sight, (message) =>
+  call: SlackCall,
+): Promise<SlackAnswer> {
+  return fitting(sight, (message) =>
     call("chat.update", {
       channel,
       ts,
@@ -116,4 +150,13 @@ export async function refreshMessage(
       link_names: false,
     }),
   );
+}
+
+/** The same for a message that a person has clicked on, whether or not the action knows of it. */
+export async function refreshMessage(
+  call: SlackCall,
+  sight: Sight,
+  place: { channel: string; ts: string },
+): Promise<void> {
+  await edit(sight, place, call);
 }

@@ -1,10 +1,11 @@
 import * as v from "valibot";
-import { SlackModalData, SlackUser, type SlackSubmission } from "../../../schemas/slack.ts";
+import { SlackModalData, type SlackSubmission } from "../../../schemas/slack.ts";
 import { Prose, WorkspaceName } from "../../../schemas/text.ts";
 import { forget } from "../../known.ts";
 import { registryOf } from "../../stubs.ts";
-import { decide, refresh, sightOf } from "./click.ts";
+import { decide, refresh, sightOf, whyNot } from "./click.ts";
 import { isOurs, whoClicked, type SlackContext } from "./clicker.ts";
+import { membershipNow } from "./member.ts";
 import { doneModal, fieldOf, type Form } from "./modals.ts";
 
 /** What Slack does with a form: closes it, shows an error at a field, or shows another one. Null closes it. */
@@ -45,9 +46,7 @@ async function takeDenial(submission: SlackSubmission, context: SlackContext): P
   if (!reason.success) return fault("reason", `The reason ${reason.issues[0].message}.`);
   const { channel, ts, ...value } = data;
   const clicker = await whoClicked(submission, value.workspace, context);
-  if (clicker.kind !== "person") {
-    return fault("reason", "You are not linked to a person. Nothing was changed.");
-  }
+  if (clicker.kind !== "person") return fault("reason", whyNot(clicker));
   const sight = await sightOf(context, value);
   if (sight === null) return fault("reason", "There is no such action any more.");
   // One form is one denial: sent again after a lost answer, it is the same vote.
@@ -78,8 +77,8 @@ async function takeCode(submission: SlackSubmission, context: SlackContext): Pro
   if (!isOurs(submission, context.config)) {
     return fault("code", "Only members of this Slack workspace are linked.");
   }
-  const member = await membership(user.id, context);
-  if (member !== null) return fault("code", member);
+  const { kind } = await membershipNow(user.id, context);
+  if (kind !== "full") return fault("code", notLinked[kind]);
   const code = fieldOf(view.state.values, "code");
   const linked = await registryOf(context.env, data.workspace).linkSlack(
     { code, team, user: user.id },
@@ -93,25 +92,7 @@ async function takeCode(submission: SlackSubmission, context: SlackContext): Pro
   };
 }
 
-/** Null for a full member of the workspace, else why they cannot be linked. */
-async function membership(user: string, { call, config }: SlackContext): Promise<string | null> {
-  const answer = await call("users.info", { user });
-  if (!answer.ok) return "Slack could not be asked who you are. Send the code again.";
-  const info = v.safeParse(SlackUser, answer.body);
-  if (!info.success || info.output.user.id !== user) {
-    return "Slack's answer cannot be read. Send the code again.";
-  }
-  const {
-    team_id: team,
-    deleted,
-    is_bot,
-    is_restricted,
-    is_ultra_restricted,
-    is_stranger,
-  } = info.output.user;
-  const foreign = team !== config.HOLDPOINT_SLACK_TEAM || is_stranger;
-  const guest = is_restricted || is_ultra_restricted;
-  return foreign || guest || deleted || is_bot
-    ? "Only full members of this Slack workspace are linked: no guests, bots or connected workspaces."
-    : null;
-}
+const notLinked = {
+  unreadable: "Slack could not be asked who you are. Send the code again.",
+  outside: "Only full members of this Slack workspace are linked: no guests, bots or connected workspaces.",
+} as const;
