@@ -15,6 +15,8 @@ export type OutboxRow = {
   /** Epoch ms of the event. */
   readonly at: number;
   readonly tries: number;
+  /** How often this try was handed over without a word of what came of it. */
+  readonly sends: number;
   /** Epoch ms from which it is to be sent (again). */
   readonly due: number;
 };
@@ -23,8 +25,20 @@ const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
 
-/** How long a send is given before its row comes due again. */
+/** How long the first send is given before its row comes due again. */
 export const sendLeaseMs = 30 * second;
+const maxSendLeaseMs = 15 * minute;
+
+/** Sends that nobody confirmed after which a row is dead: some 24 hours of them. */
+export const maxSends = 100;
+
+/** How long the `sends`-th send is given: what was not confirmed so often is not worth waking up for every half minute. */
+export function sendLease(sends: number): number {
+  return Math.min(sendLeaseMs * 2 ** (sends - 1), maxSendLeaseMs);
+}
+
+/** What is kept of a row that was given up so. It may have arrived: only nobody has said so. */
+export const neverConfirmed = `sent ${maxSends} times, and whether it arrived was never confirmed`;
 
 /**
  * Waits before the 2nd, 3rd, … try: close together while somebody may be waiting, then spread over a day and a
@@ -69,7 +83,7 @@ export function rowsFor(event: Event, audience: Audience, level: number, due: nu
   const { subscribers, channels, hasCallback } = audience;
   const sinks = new Set(
     channels
-      .filter((channel) => channel.level <= level && wants(channel.events, type))
+      .filter((channel) => (channel.level <= level || loud.has(type)) && wants(channel.events, type))
       .map(({ sink }) => sink),
   );
   if (isPublic(type)) {
@@ -78,11 +92,14 @@ export function rowsFor(event: Event, audience: Audience, level: number, due: nu
     }
     if (hasCallback && type !== "action.pending") sinks.add("callback");
   }
-  return [...sinks].map((sink) => ({ seq: event.seq, sink, type, at: event.at, tries: 1, due }));
+  return [...sinks].map((sink) => ({ seq: event.seq, sink, type, at: event.at, tries: 1, sends: 1, due }));
 }
 
 const wants = (events: readonly ChannelNotice[], type: ChannelNotice): boolean =>
   events.length === 0 || events.includes(type);
+
+/** What everybody hears of whom the contract names, also those that the action has not escalated to. */
+const loud: ReadonlySet<ChannelNotice> = new Set(["action.broke_glass", "action.review_overdue"]);
 
 /** Whether a sink is a channel that shows people an action, rather than a machine's webhook. */
 export function isChannel(sink: string): boolean {
@@ -90,4 +107,43 @@ export function isChannel(sink: string): boolean {
 }
 
 /** Notices that say something beside the card; all others are shown by the card itself as it is now. */
-export const besideCard: ReadonlySet<ChannelNotice> = new Set(["action.reminded", "action.escalated"]);
+export const besideCard: ReadonlySet<ChannelNotice> = new Set([
+  "action.reminded",
+  "action.escalated",
+  "action.broke_glass",
+  "action.review_overdue",
+]);
+
+/** What came of sending an action's notices so far. `answers`: notices delivered and attempts failed; both only grow. */
+export type Answers = {
+  readonly delivered: number;
+  readonly failed: number;
+  /** Epoch ms of the first notice that reached anybody but the requester's own callback. */
+  readonly notifiedAt: number | null;
+  /** Epoch ms of the latest answer. */
+  readonly lastAt: number | null;
+  /** How many rows are still to be answered. */
+  readonly open: number;
+};
+
+/** Which answers were on the way to the Board when it was last told anything. */
+export type Reported = { readonly answers: number; readonly notified: boolean };
+
+export const reportOf = ({ delivered, failed, notifiedAt }: Answers): Reported => ({
+  answers: delivered + failed,
+  notified: notifiedAt !== null,
+});
+
+/** How long answers wait for a message to the Board that goes there anyway. */
+const reportPatienceMs = 10 * minute;
+
+/**
+ * When (epoch ms) the Board is to be told of answers that no message has taken along; null where there are none. Soon where
+ * people have just been told for the first time, which is a stage that is watched, and when nothing else will come.
+ */
+export function reportDue(answers: Answers, reported: Reported, over: boolean): number | null {
+  const now = reportOf(answers);
+  if (answers.lastAt === null || now.answers <= reported.answers) return null;
+  const soon = now.notified !== reported.notified || (over && answers.open === 0);
+  return answers.lastAt + (soon ? sendLeaseMs : reportPatienceMs);
+}

@@ -43,9 +43,9 @@ function decisionOf({ times, via, state }: ActionState): Timings["decision"] {
   return via === "votes" || state === "denied" ? "denied" : "approved";
 }
 
-/** The last of the votes that decided it, or policy. */
+/** The last of the votes that decided it, or what did so without one. */
 function viaOf({ via, decidedBy, votes }: ActionState): Timings["via"] {
-  if (via === "policy") return "policy";
+  if (via === "policy" || via === "break_glass") return via;
   const closing = votes.filter(({ person }) => decidedBy.includes(person));
   return closing.toSorted((a, b) => b.at - a.at)[0]?.via ?? null;
 }

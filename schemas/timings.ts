@@ -35,8 +35,8 @@ export const Timings = v.strictObject({
   ...Times.entries,
   createdAt: Millis,
   decision: v.nullable(v.picklist(["approved", "denied"])),
-  /** Where the vote that decided it was cast; `policy` where no vote did. */
-  via: v.nullable(v.union([Via, v.literal("policy")])),
+  /** Where the vote that decided it was cast; `policy` or `break_glass` where no vote did. */
+  via: v.nullable(v.union([Via, v.picklist(["policy", "break_glass"])])),
   votes: v.array(TimedVote),
   escalations: v.pipe(v.number(), v.integer(), v.minValue(0)),
   /** Whoever denied it said that the request did not tell them enough (see `core/timings`). */

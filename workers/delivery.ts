@@ -1,8 +1,10 @@
+import type { Egress } from "../core/egress.ts";
 import { webhookUrlFault } from "../core/webhook-url.ts";
 import type { Delivery } from "../schemas/message.ts";
 import { isChannel } from "../core/outbox.ts";
 import type { Shown } from "../schemas/channel.ts";
-import { permanently, type ChannelContext, type Told } from "./channels/channel.ts";
+import type { Suppression } from "../schemas/notice.ts";
+import { forNow, permanently, type ChannelContext, type Told } from "./channels/channel.ts";
 import { channelOf } from "./channels/table.ts";
 import { messageId, sendWebhook, type Fetch } from "./channels/webhook.ts";
 
@@ -11,14 +13,19 @@ export type Recipient = {
   readonly url: string;
   /** `whsec_…`, newest first; empty where none is in force any more. */
   readonly secrets: readonly string[];
+  /** Why there is nothing to sign with although there is a secret, in words that an operator acts on. */
+  readonly fault?: string | null;
   /** It may see arguments and reasons. */
   readonly payload: boolean;
   /** The endpoint behind it; null for the callback of one action. */
   readonly endpointId: string | null;
 };
 
-/** `shown`: the card that a channel shows the recipient now. */
-export type Ack = { seq: number; sink: string; shown?: Shown };
+/**
+ * `shown`: the card that a channel shows the recipient now. `suppressed`: why it shows none. `news`: of what the Board has, where
+ * it is the Board that has it.
+ */
+export type Ack = { seq: number; sink: string; shown?: Shown; suppressed?: Suppression; news?: number };
 /** Why a delivery did not arrive, as the action keeps it and operators read it: never a word of the receiver's own. */
 export type DeliveryFailure = { error: string; permanent: boolean; retryAfterMs: number | null };
 
@@ -27,6 +34,8 @@ export interface DeliveryDeps {
   /** Epoch ms. */
   now(): number;
   readonly fetch: Fetch;
+  /** Bounds what each workspace sends; without one nothing does. */
+  readonly egress?: Egress;
   /** Local development: webhooks to this machine are allowed. */
   readonly allowLoopback: boolean;
   /** Null when the endpoint was removed or deactivated, or the action has no callback. */
@@ -92,21 +101,30 @@ const settle = ({ copies, error }: Outcome): Settled<Delivery>[] =>
 async function attemptOnce(copies: readonly Delivery[], deps: DeliveryDeps): Promise<Outcome> {
   const [delivery] = copies;
   if (delivery === undefined) return { copies, acked: null, error: null };
+  const { egress } = deps;
+  const end = egress === undefined ? ended : egress.begin(delivery.workspace, deps.now());
+  // Too much at once. The row in the outbox is leased and open: it comes due again, later each time, and has lost no try.
+  if (end === null) return { copies, acked: null, error: null };
   try {
     const { seq, sink } = delivery;
     const sent = isChannel(sink) ? await tellChannel(delivery, deps) : await attempt(delivery, deps);
     if (sent === "held") return { copies, acked: null, error: null };
     if (sent.ok) {
-      const { shown } = sent;
-      return { copies, acked: { seq, sink, ...(shown !== undefined && { shown }) }, error: null };
+      const { shown, suppressed } = sent;
+      const what = { ...(shown !== undefined && { shown }), ...(suppressed !== undefined && { suppressed }) };
+      return { copies, acked: { seq, sink, ...what }, error: null };
     }
     const { error, permanent, retryAfterMs } = sent;
     await deps.fail(delivery, { error, permanent, retryAfterMs });
     return { copies, acked: null, error: null };
   } catch (error) {
     return { copies, acked: null, error };
+  } finally {
+    end();
   }
 }
+
+const ended = (): void => undefined;
 
 async function tellChannel(delivery: Delivery, deps: DeliveryDeps): Promise<Told> {
   const channel = channelOf(delivery.sink);
@@ -124,6 +142,8 @@ async function attempt(delivery: Delivery, deps: DeliveryDeps): Promise<Told> {
   if (recipient === null) return permanently("the recipient was removed or switched off");
   const fault = webhookUrlFault(recipient.url, { allowLoopback: deps.allowLoopback });
   if (fault !== null) return permanently(`not sent: the URL ${fault}`);
+  // The key that opens it may be given back, so nothing is lost before the last try, and a dead letter is sent again by hand.
+  if (typeof recipient.fault === "string") return forNow(`not sent: ${recipient.fault}`);
   if (recipient.secrets.length === 0) {
     return permanently("not sent: its signing secret is not there any more");
   }

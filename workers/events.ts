@@ -40,7 +40,7 @@ async function takeWorkspace(
   return group.map((message) => ({ message, error: error ?? unheard.get(message.action) ?? null }));
 }
 
-/** One call an action that asked, with the largest of its seqs. @returns the actions that could not be told, with the error. */
+/** One call an action that asked, with the largest of its seqs and news: both only grow, so they are of one message. @returns the actions that could not be told, with the error. */
 async function acknowledgeAll(
   workspace: string,
   group: readonly ActionChanged[],
@@ -53,8 +53,9 @@ async function acknowledgeAll(
   );
   const tell = async ([action, messages]: [string, ActionChanged[]]): Promise<void> => {
     const seq = Math.max(...messages.map((message) => message.seq));
+    const news = Math.max(...messages.map((message) => message.news ?? 0));
     try {
-      await deps.acknowledge(workspace, action, [{ seq, sink: "board" }]);
+      await deps.acknowledge(workspace, action, [{ seq, sink: "board", news }]);
     } catch (error) {
       unheard.set(action, error);
     }

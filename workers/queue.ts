@@ -1,12 +1,13 @@
 import * as v from "valibot";
 import { ActionChanged, Delivery } from "../schemas/message.ts";
 import { Sight } from "../schemas/channel.ts";
+import { allowed } from "./budget.ts";
 import type { ChannelContext } from "./channels/channel.ts";
 import { deliverAll, startDeliveries, type DeliveryDeps, type Sending, type Settled } from "./delivery.ts";
+import { egressOf } from "./egress.ts";
 import { batchesOf, takeEvents, type EventDeps } from "./events.ts";
 import { isLocal } from "./local.ts";
 import { forgetRecipients, recipientOf } from "./recipients.ts";
-import { noteSends } from "./sends.ts";
 import { actionOf, boardOf, registryOf } from "./stubs.ts";
 
 /** Takes in changes: Board, acknowledgements, one message a recipient. One result a change; never throws. */
@@ -45,17 +46,13 @@ function deliveryDeps(env: Env): DeliveryDeps {
   return {
     now: () => Date.now(),
     fetch: (url, init) => fetch(url, init),
+    egress: egressOf(env),
     allowLoopback: isLocal(env),
     recipientOf: (delivery) => recipientOf(env, delivery, Date.now()),
     payloadOf: async ({ workspace, action }) => actionOf(env, workspace, action).view(),
-    acknowledge: async (workspace, action, acks) => {
-      await actionOf(env, workspace, action).acknowledge(acks);
-      await noteSends(env, workspace, { action, delivered: acks.map(({ sink }) => sink), failed: 0 });
-    },
-    fail: async ({ workspace, action, seq, sink }, failure) => {
-      await actionOf(env, workspace, action).deliveryFailed({ seq, sink, ...failure });
-      await noteSends(env, workspace, { action, delivered: [], failed: 1 });
-    },
+    acknowledge: async (workspace, action, acks) => actionOf(env, workspace, action).acknowledge(acks),
+    fail: async ({ workspace, action, seq, sink }, failure) =>
+      actionOf(env, workspace, action).deliveryFailed({ seq, sink, ...failure }),
     channelContext: (delivery) => contextFor(env, delivery),
     deactivate: async (workspace, id) => {
       await registryOf(env, workspace).deactivateEndpoint(id, Date.now());
@@ -66,7 +63,8 @@ function deliveryDeps(env: Env): DeliveryDeps {
 
 const sightOf = (text: string): Sight => v.parse(Sight, JSON.parse(text));
 
-function contextFor(env: Env, { workspace, action, seq, sink }: Delivery): ChannelContext {
+function contextFor(env: Env, delivery: Delivery): ChannelContext {
+  const { workspace, action, seq, sink } = delivery;
   return {
     env,
     now: () => Date.now(),
@@ -75,6 +73,7 @@ function contextFor(env: Env, { workspace, action, seq, sink }: Delivery): Chann
       const right = await actionOf(env, workspace, action).beginSend({ seq, sink });
       return right.kind === "send" ? { kind: "send", sight: sightOf(right.body) } : right;
     },
+    allow: (sight) => allowed(env, delivery, sight, Date.now()),
     sight: async () => {
       const text = await actionOf(env, workspace, action).sight();
       return text === null ? null : sightOf(text);

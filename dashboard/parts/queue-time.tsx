@@ -107,7 +107,7 @@ function byStage(queueTime: Figures["queueTime"]): Drawn {
   return {
     kind: "points",
     names: stages.map(([, , short]) => short),
-    series: percentiles.map((name) => ({
+    series: percentiles.toReversed().map((name) => ({
       name,
       values: stages.map(([stage]) => {
         const estimate = queueTime[stage][name];

@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { SessionView } from "../../schemas/session.ts";
+import { useDraft } from "../draft.ts";
 import { useKeys } from "../keyboard.ts";
 import { BatchDialog } from "../parts/batch-dialog.tsx";
 import { QueueFilters } from "../parts/queue-filters.tsx";
@@ -24,11 +25,11 @@ function Listing({ me }: { me: SessionView }): JSX.Element {
   const filters = filtersOf(search);
   const data = useQueue(filters);
   const rows = rowsOf(data.summaries?.values() ?? [], me, filters);
-  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  const [batch, setBatch] = useState<{ decision: Decision; ids: string[] } | null>(null);
+  const { chosen, setChosen, batch, setBatch } = useChoice();
   const list = useRef<HTMLOListElement>(null);
   const selected = rows.filter(({ summary }) => chosen.has(summary.id)).map(({ summary }) => summary.id);
-  const toggle = (id: string): void => setChosen((before) => toggled(before, id));
+  const mineIds = rows.filter(({ mine }) => mine).map(({ summary }) => summary.id);
+  const toggle = (id: string): void => setChosen(toggled(chosen, id));
   const decide = (decision: Decision): void => {
     const at = focused(list.current);
     const ids = selected.length > 0 ? selected : at === null ? [] : [at];
@@ -36,11 +37,11 @@ function Listing({ me }: { me: SessionView }): JSX.Element {
   };
   useListKeys(list, { toggle, decide, clear: () => setChosen(new Set()) });
   useEffect(() => {
-    document.title = `${rows.filter(({ mine }) => mine).length} waiting · Holdpoint`;
+    document.title = `${mineIds.length} waiting · Holdpoint`;
   });
   return (
     <section class="queue" aria-labelledby="queue-title">
-      <Heading rows={rows} data={data} />
+      <Heading rows={rows} data={data} filtered={search.size > 0} />
       <QueueFilters filters={filters} summaries={data.summaries} />
       {data.fault !== null && (
         <p class="fault" role="alert">
@@ -48,6 +49,13 @@ function Listing({ me }: { me: SessionView }): JSX.Element {
         </p>
       )}
       {data.summaries !== null && rows.length === 0 && <Nothing filtered={search.size > 0} />}
+      {mineIds.length > 1 && selected.length < mineIds.length && (
+        <p class="select-all">
+          <button type="button" class="link" onClick={() => setChosen(new Set(mineIds))}>
+            Select all {mineIds.length} that wait for you here
+          </button>
+        </p>
+      )}
       <ol class="rows" ref={list} aria-label="Pending actions">
         {rows.map((row) => (
           <QueueRow
@@ -63,14 +71,32 @@ function Listing({ me }: { me: SessionView }): JSX.Element {
         <BatchDialog
           decision={batch.decision}
           ids={batch.ids}
-          close={() => {
+          close={(done) => {
             setBatch(null);
-            setChosen(new Set());
+            if (done) setChosen(new Set());
           }}
         />
       )}
     </section>
   );
+}
+
+/** What is selected and what is about to be decided, kept as what is typed is: over a look at one of them, and a sign-in. */
+function useChoice(): {
+  chosen: ReadonlySet<string>;
+  setChosen: (chosen: ReadonlySet<string>) => void;
+  batch: { decision: Decision; ids: string[] } | null;
+  setBatch: (batch: { decision: Decision; ids: string[] } | null) => void;
+} {
+  const [selection, setSelection] = useDraft("selection");
+  const [pending, setPending] = useDraft("batch");
+  const [word, ...ids] = pending.split(" ");
+  return {
+    chosen: new Set(selection.split(" ").filter((id) => id !== "")),
+    setChosen: (chosen) => setSelection([...chosen].join(" ")),
+    batch: word === "approve" || word === "deny" ? { decision: word, ids } : null,
+    setBatch: (batch) => setPending(batch === null ? "" : [batch.decision, ...batch.ids].join(" ")),
+  };
 }
 
 /** j and k walk, x selects, a and d decide, Escape forgets the selection. */
@@ -126,19 +152,31 @@ const Nothing = ({ filtered }: { filtered: boolean }): JSX.Element => (
   <p class="empty">Nothing is waiting{filtered ? " that fits these filters" : ""}.</p>
 );
 
-function Heading({ rows, data }: { rows: readonly Row[]; data: QueueData }): JSX.Element {
+/** Lines the engine gives at most. */
+const fullPage = 100;
+
+function Heading({
+  rows,
+  data: { summaries, pending },
+  filtered,
+}: {
+  rows: readonly Row[];
+  data: QueueData;
+  filtered: boolean;
+}): JSX.Element {
   const mine = rows.filter((row) => row.mine).length;
-  const hidden = data.pending - rows.length;
+  const full = (summaries?.size ?? 0) >= fullPage;
+  // What waits for the reader comes first: a page full of it may not be all there is.
+  const waiting = `${mine}${full && mine === rows.length && mine > 0 ? " or more" : ""} waiting for you`;
+  const shown = filtered
+    ? `; ${rows.length}${full ? " or more" : ""} fit these filters`
+    : pending > rows.length
+      ? `; ${rows.length} shown, the most urgent first`
+      : "";
   return (
     <header class="heading">
       <h1 id="queue-title">Queue</h1>
-      <p role="status">
-        {data.summaries === null
-          ? "Loading…"
-          : `${mine} waiting for you, ${data.pending} pending in all${
-              hidden > 0 ? `; ${rows.length} shown, the most urgent first` : ""
-            }`}
-      </p>
+      <p role="status">{summaries === null ? "Loading…" : `${waiting}, ${pending} pending in all${shown}`}</p>
     </header>
   );
 }

@@ -1,19 +1,33 @@
-import { nextDue } from "../../core/machine/deadlines.ts";
-import { isChannel, nextTry, rowsFor, sendLeaseMs, type OutboxRow } from "../../core/outbox.ts";
+import { isOver } from "../../core/machine/deadlines.ts";
+import {
+  isChannel,
+  neverConfirmed,
+  nextTry,
+  reportDue,
+  reportOf,
+  rowsFor,
+  sendLease,
+  sendLeaseMs,
+  type OutboxRow,
+} from "../../core/outbox.ts";
 import type { Shown } from "../../schemas/channel.ts";
 import type { Event } from "../../schemas/event.ts";
 import type { ActionChanged } from "../../schemas/message.ts";
+import type { Suppression } from "../../schemas/notice.ts";
 import type { StoredAction } from "../../schemas/stored.ts";
 import * as cards from "./cards.ts";
 import { changeOf, deliveryOf } from "./outgoing.ts";
-import * as rows from "./rows.ts";
+import * as rows from "./outbox-rows.ts";
 import type { Loaded, Store } from "./store.ts";
 
 /** How long the Board may miss a step that neither opens nor ends an action before it is told again. */
 const boardPatienceMs = 10 * 60_000;
 
-/** `shown`: the card that the recipient has now. */
-export type Ack = { seq: number; sink: string; shown?: Shown };
+/**
+ * `shown`: the card that the recipient has now. `suppressed`: why there is none. `news`: of what the Board has, where it is
+ * the Board that has it.
+ */
+export type Ack = { seq: number; sink: string; shown?: Shown; suppressed?: Suppression; news?: number };
 export type Failure = {
   seq: number;
   sink: string;
@@ -66,9 +80,11 @@ export class Outbox {
     let woken = false;
     this.#store.write(() => {
       let { stored } = there;
-      for (const { seq, sink, shown } of acks) {
-        if (sink === "board") stored = boardHas(there, seq, now);
-        else rows.closeOutbox(this.#store.sql, seq, sink);
+      for (const { seq, sink, shown, suppressed, news = 0 } of acks) {
+        if (sink === "board") stored = boardHas(there, { seq, news }, now);
+        else if (suppressed !== undefined) {
+          if (cards.suppress(this.#store.sql, { seq, sink }, suppressed, now)) woken = true;
+        } else rows.closeOutbox(this.#store.sql, seq, sink, now);
         if (shown !== undefined && cards.settle(this.#store.sql, sink, shown, now)) woken = true;
       }
       return stored === there.stored ? there : { ...there, stored };
@@ -81,7 +97,7 @@ export class Outbox {
     let begun: cards.Begun = { kind: "settled" };
     this.#store.write(() => {
       begun = cards.begin(this.#store.sql, row, now);
-      return null;
+      return this.#store.load();
     });
     return begun;
   }
@@ -102,17 +118,31 @@ export class Outbox {
     const due = permanent ? null : nextTry(row.tries, now, random, retryAfterMs);
     this.#store.write(() => {
       cards.giveBack(sql, sink);
-      if (due !== null) {
-        rows.leaseOutbox(sql, { ...row, tries: row.tries + 1, due });
-        return there;
-      }
-      rows.buryOutbox(sql, seq, sink, row.tries, error);
-      return {
-        ...there,
-        stored: { ...there.stored, deadLetters: there.stored.deadLetters + 1, boardDue: now },
-      };
+      if (due === null) return this.#buried(there, [row], error, now);
+      rows.retryOutbox(sql, row, due, now);
+      return there;
     });
     return { dead: due === null, escalate: row.tries === 1 ? levelAfter(there, sink) : null };
+  }
+
+  /**
+   * What was sent again and again without a word of what came of it becomes a dead letter, so that somebody looks.
+   * @returns the level of escalation that it calls for, if any.
+   */
+  giveUp(now: number): number | null {
+    const there = this.#store.load();
+    const silent = there === null ? [] : rows.unconfirmedOutbox(this.#store.sql, now);
+    if (there === null || silent.length === 0) return null;
+    this.#store.write(() => this.#buried(there, silent, neverConfirmed, now));
+    const levels = silent.flatMap(({ sink }) => levelAfter(there, sink) ?? []);
+    return levels.length === 0 ? null : Math.max(...levels);
+  }
+
+  #buried(there: Loaded, dead: readonly OutboxRow[], error: string, now: number): Loaded {
+    for (const row of dead) rows.buryOutbox(this.#store.sql, row, error, now);
+    const { stored } = there;
+    const deadLetters = stored.deadLetters + dead.length;
+    return { ...there, stored: { ...stored, deadLetters, boardDue: now, news: stored.news + 1 } };
   }
 
   /** A dead letter starts over. @returns false where there is no such dead letter. */
@@ -121,44 +151,72 @@ export class Outbox {
     if (there === null) return false;
     const after = this.#store.write(() => {
       if (!rows.reviveOutbox(this.#store.sql, seq, sink, now)) return null;
-      const deadLetters = Math.max(0, there.stored.deadLetters - 1);
-      return { ...there, stored: { ...there.stored, deadLetters, boardDue: now } };
+      const { stored } = there;
+      const deadLetters = Math.max(0, stored.deadLetters - 1);
+      return { ...there, stored: { ...stored, deadLetters, boardDue: now, news: stored.news + 1 } };
     });
     return after !== null;
   }
 
-  /** Sends what is due: rows whose send was not acknowledged in time, and what the Board has not confirmed. */
+  /** The state row of an action whose new events the Board is told of now. `confirm`: it cannot do without this one. */
+  telling({ stored }: Loaded, confirm: boolean, now: number): StoredAction {
+    const boardDue = Math.min(stored.boardDue ?? Infinity, now + (confirm ? sendLeaseMs : boardPatienceMs));
+    return { ...stored, boardDue, reported: reportOf(rows.sumOutbox(this.#store.sql)) };
+  }
+
+  /**
+   * Sends what is due: rows whose send was not acknowledged in time, what the Board has not confirmed, and answers of
+   * recipients that no other message has taken there.
+   */
   async flush(now: number): Promise<void> {
     const there = this.#store.load();
     if (there === null) return;
-    const due = rows.dueOutbox(this.#store.sql, now);
-    const { boardDue } = there.stored;
-    const tellBoard = boardDue !== null && boardDue <= now;
-    if (due.length === 0 && !tellBoard) return;
+    const { sql } = this.#store;
+    const { payload, stored } = there;
+    const due = rows.dueOutbox(sql, now);
+    const answers = rows.sumOutbox(sql);
+    const over = isOver(payload, stored.state);
+    const report = reportDue(answers, stored.reported, over);
+    const reports = report !== null && report <= now;
+    // What is over has no later message that would bring the answers, so the Board is to say that it has them.
+    const tellBoard = (stored.boardDue !== null && stored.boardDue <= now) || (reports && over);
+    if (due.length === 0 && !tellBoard && !reports) return;
     const after = this.#store.write(() => {
       for (const row of due) {
-        rows.leaseOutbox(this.#store.sql, { ...row, tries: Math.max(1, row.tries), due: now + sendLeaseMs });
+        const sends = row.sends + 1;
+        const tries = Math.max(1, row.tries);
+        rows.leaseOutbox(sql, { ...row, tries, sends, due: now + sendLease(sends) });
       }
-      return tellBoard ? { ...there, stored: { ...there.stored, boardDue: now + 2 * sendLeaseMs } } : there;
+      const asked = tellBoard ? { ...stored, boardDue: now + 2 * sendLeaseMs } : stored;
+      const brings = report !== null && (tellBoard || !over);
+      const told = brings
+        ? { ...asked, reported: reportOf(answers), news: stored.news + (tellBoard ? 1 : 0) }
+        : asked;
+      return told === stored ? there : { ...there, stored: told };
     });
     if (after !== null) await this.#hand(after, due, tellBoard);
   }
 
+  /** What the Board and the recipients are told, as it is now. */
+  change(there: Loaded, due: readonly OutboxRow[], ack: boolean): ActionChanged {
+    const { delivered, failed, notifiedAt } = rows.sumOutbox(this.#store.sql);
+    return changeOf(there, {
+      ack,
+      deadLetters: this.#store.deadLetters(there),
+      sends: { delivered, failed, notifiedAt },
+      deliveries: due.map((row) => deliveryOf(there, row)),
+    });
+  }
+
   /** A send that fails is not lost: its rows come due again. */
   async #hand(there: Loaded, due: readonly OutboxRow[], ack: boolean): Promise<void> {
-    const { payload, stored } = there;
-    const deliveries = due.map((row) => deliveryOf(payload, stored, row));
+    const { workspace, id } = there.payload;
     try {
-      await this.#send(changeOf(payload, stored, this.#store.deadLetters(there), deliveries, ack));
+      await this.#send(this.change(there, due, ack));
     } catch (error) {
-      console.error("send", payload.workspace, payload.id, error);
+      console.error("send", workspace, id, error);
     }
   }
-}
-
-/** When the Board is to be told again, unless it confirms what it is told now. `confirm`: it cannot do without this one. */
-export function boardDueAfter({ boardDue }: StoredAction, confirm: boolean, now: number): number {
-  return Math.min(boardDue ?? Infinity, now + (confirm ? sendLeaseMs : boardPatienceMs));
 }
 
 /** The level after the one that a recipient stands at, where nobody above it has been told yet (peer failure P25). */
@@ -170,10 +228,16 @@ function levelAfter({ stored }: Loaded, sink: string): number | null {
     : null;
 }
 
-function boardHas({ payload, stored }: Loaded, seq: number, now: number): StoredAction {
+/** An acknowledgement of what was told before there was more to tell confirms nothing of that. */
+function boardHas(
+  { payload, stored }: Loaded,
+  { seq, news }: { seq: number; news: number },
+  now: number,
+): StoredAction {
   if (stored.boardDue === null && seq <= stored.boardSeq) return stored;
   const boardSeq = Math.max(stored.boardSeq, seq);
+  if (news < stored.news) return { ...stored, boardSeq };
   if (boardSeq >= stored.state.seq) return { ...stored, boardSeq, boardDue: null };
-  const ended = nextDue(payload, stored.state) === null;
+  const ended = isOver(payload, stored.state);
   return { ...stored, boardSeq, boardDue: ended ? stored.boardDue : now + boardPatienceMs };
 }

@@ -2,9 +2,10 @@ import * as v from "valibot";
 import type { Counted } from "../../core/counters.ts";
 import { State } from "../../schemas/action.ts";
 import { Totals } from "../../schemas/counters.ts";
-import type { ActionChanged } from "../../schemas/message.ts";
+import type { ActionChanged, Sends } from "../../schemas/message.ts";
 import { Risk } from "../../schemas/policy.ts";
 import { Timings } from "../../schemas/timings.ts";
+import type { Place } from "./actions.ts";
 
 /** The statements on the timing columns of `actions`, and on `totals`, one function each. */
 
@@ -102,15 +103,14 @@ export function writeSeen(sql: SqlStorage, id: string, seen: Record<string, numb
   sql.exec("UPDATE actions SET seen = ? WHERE id = ?", JSON.stringify(seen), id);
 }
 
-/** What came of sending an action's notices: attempts, and when (epoch ms) the first one of it arrived, null if none did. */
-export type Sends = { action: string; delivered: number; failed: number; notifiedAt: number | null };
-
-/** @returns the row it is kept in, null where the Board has no such action yet. */
-export function addSends(sql: SqlStorage, { action, delivered, failed, notifiedAt }: Sends): number | null {
-  const add = `UPDATE actions SET delivered = delivered + ?, failed = failed + ?, notified_at = coalesce(notified_at, ?)
-    WHERE id = ? RETURNING row`;
-  const [row] = sql.exec<{ row: number }>(add, delivered, failed, notifiedAt, action).toArray();
-  return row?.row ?? null;
+/** What came of sending an action's notices, as far as a row and a message know: it only grows, whichever came first. */
+export function latestSends(before: Place | null, sends: Sends | undefined): Sends {
+  const { delivered = 0, failed = 0, notified_at: notifiedAt = null } = before ?? {};
+  return {
+    delivered: Math.max(delivered, sends?.delivered ?? 0),
+    failed: Math.max(failed, sends?.failed ?? 0),
+    notifiedAt: notifiedAt ?? sends?.notifiedAt ?? null,
+  };
 }
 
 const StoredTotals = v.pipe(v.string(), v.parseJson(), Totals);

@@ -30,6 +30,7 @@ export async function startMetered(): Promise<MeteredEngine> {
     port: 0,
     storage: state.storage,
     setupToken: state.setupToken(),
+    sealKey: state.sealKey(),
     onStarted: (pid) => pids.add(pid),
     onEnded: (pid) => pids.delete(pid),
   });

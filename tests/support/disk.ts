@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { Event } from "../../schemas/event.ts";
 import { Payload, StoredAction } from "../../schemas/stored.ts";
 
-export type DiskOutboxRow = { seq: number; sink: string; type: string; status: string };
+export type DiskOutboxRow = { seq: number; sink: string; type: string; status: string; tries: number };
 
 /** One action as it lies on disk, read past the engine: the files of its object, through SQLite. */
 export type DiskAction = {
@@ -74,7 +74,7 @@ function readFrom(path: string, readOnly: boolean): DiskAction | null {
       stored: v.parse(StoredAction, stored),
       events: bodies("SELECT body FROM events ORDER BY seq").map((event) => v.parse(Event, event)),
       outbox: database
-        .prepare("SELECT seq, sink, type, status FROM outbox ORDER BY seq, sink")
+        .prepare("SELECT seq, sink, type, status, tries FROM outbox ORDER BY seq, sink")
         .all() as DiskOutboxRow[],
     };
   } finally {

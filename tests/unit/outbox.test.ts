@@ -1,6 +1,17 @@
 import * as fc from "fast-check";
 import { describe, test } from "vitest";
-import { nextTry, retryAfterMs, rowsFor, type Audience } from "../../core/outbox.ts";
+import {
+  maxSends,
+  nextTry,
+  reportDue,
+  reportOf,
+  retryAfterMs,
+  rowsFor,
+  sendLease,
+  sendLeaseMs,
+  type Answers,
+  type Audience,
+} from "../../core/outbox.ts";
 import type { NoticeType } from "../../schemas/webhook.ts";
 import { cast, contractOf, payloadOf } from "../model/cast.ts";
 import { Play } from "../model/play.ts";
@@ -63,6 +74,18 @@ describe("the outbox", () => {
     );
   });
 
+  test("sends what nobody confirms less and less often, for a day and no longer", ({ expect }) => {
+    const leases = Array.from({ length: maxSends }, (_, sent) => sendLease(sent + 1));
+    expect(leases[0]).toBe(sendLeaseMs);
+    expect(leases).toEqual(leases.toSorted((a, b) => a - b));
+    expect(leases.slice(0, 5).every((lease, sent) => lease === sendLeaseMs * 2 ** sent)).toBe(true);
+    const all = leases.reduce((sum, lease) => sum + lease, 0);
+    expect(all).toBeGreaterThan(23 * hour);
+    expect(all).toBeLessThan(25 * hour);
+    // However long it has been so: somebody may be waiting for it once the way is open again.
+    expect(Math.max(...leases)).toBeLessThanOrEqual(hour / 4);
+  });
+
   test("has one row for each sink that wants the notice, under the event's seq (I6)", ({ expect }) => {
     const sinks = [
       subscriber("all"),
@@ -90,7 +113,7 @@ describe("the outbox", () => {
       "11 callback action.rolled_back",
     ]);
     expect(new Set(rows.map(({ seq, sink }) => `${seq}:${sink}`)).size).toBe(rows.length);
-    expect(rows.every(({ tries, due }) => tries === 1 && due === 9)).toBe(true);
+    expect(rows.every(({ tries, sends, due }) => tries === 1 && sends === 1 && due === 9)).toBe(true);
   });
 
   test("has no row where nobody is to be told", ({ expect }) => {
@@ -99,5 +122,29 @@ describe("the outbox", () => {
         rowsFor(event, { subscribers: [], channels: [], hasCallback: false }, 0, 0),
       ),
     ).toEqual([]);
+  });
+});
+
+describe("what came of sending", () => {
+  const answers: Answers = { delivered: 2, failed: 1, notifiedAt: 1_000, lastAt: 5_000, open: 1 };
+  const nothing = { answers: 0, notified: false };
+
+  test("is told to the Board soon where people have heard for the first time", ({ expect }) => {
+    expect(reportDue(answers, nothing, false)).toBe(5_000 + sendLeaseMs);
+    expect(reportDue(answers, { answers: 1, notified: false }, true)).toBe(5_000 + sendLeaseMs);
+  });
+
+  test("is otherwise taken along by what goes there anyway, or goes by itself in the end", ({ expect }) => {
+    const before = { answers: 2, notified: true };
+    expect(reportDue(answers, before, false)).toBe(5_000 + hour / 6);
+    expect(reportDue(answers, before, true)).toBe(5_000 + hour / 6);
+    expect(reportDue({ ...answers, open: 0 }, before, true)).toBe(5_000 + sendLeaseMs);
+    expect(reportDue({ ...answers, open: 0 }, before, false)).toBe(5_000 + hour / 6);
+  });
+
+  test("is told once", ({ expect }) => {
+    expect(reportDue(answers, reportOf(answers), true)).toBeNull();
+    const none = { ...answers, delivered: 0, failed: 0, notifiedAt: null, lastAt: null };
+    expect(reportDue(none, nothing, true)).toBeNull();
   });
 });

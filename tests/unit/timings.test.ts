@@ -146,7 +146,13 @@ describe("timings", () => {
           return { payload, log: logOf(payload, made) };
         });
         const now = Math.max(start, ...logs.map(({ log }) => log.at(-1)!.at));
-        const around = { window: "1h", now, complete: true, deadLetters: 0 } as const;
+        const around = {
+          window: "1h",
+          now,
+          complete: true,
+          deadLetters: 0,
+          suppressed: { budget: 0, coalesced: 0 },
+        } as const;
         const { decided } = figuresOf(
           logs.map(({ payload, log }) => timed(payload, log)),
           around,
