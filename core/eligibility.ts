@@ -36,6 +36,17 @@ export type EligibilityFacts = {
   readonly payloadAuthors: readonly string[];
 };
 
+/** Why somebody does not count whom no selector names. */
+export const unnamed = "no seat of this rule names this person";
+
+/** Everyone who counts as one with somebody who may not decide here, whatever the contract says of the agent's owner. */
+export function keptOut(facts: Omit<EligibilityFacts, "digestOk">): Set<string> {
+  const contract = { ...facts.contract, separationOfDuties: { owner: true } };
+  const excluded = exclusions({ ...facts, contract, digestOk: true });
+  const { delegations } = facts.directory;
+  return new Set([...excluded.keys()].map((person) => identityOf(person, delegations, facts.now)));
+}
+
 /** Whether this person's vote counts, and for which seats. `because` may be shown to them. */
 export function eligibility(facts: EligibilityFacts): Eligibility {
   const { person, directory, contract, requester } = facts;
@@ -53,7 +64,7 @@ export function eligibility(facts: EligibilityFacts): Eligibility {
     ...new Set([...seats.flatMap(({ from }) => from), ...contract.deny.veto]),
   ];
   const selectors = named.filter((selector) => matches(selector, { id: person, groups }, context));
-  if (selectors.length === 0) return no("no seat of this rule names this person");
+  if (selectors.length === 0) return no(unnamed);
 
   const voter: Voter = { person, identity: identityOf(person, directory.delegations, facts.now), selectors };
   return {

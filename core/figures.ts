@@ -22,11 +22,13 @@ export type Surroundings = {
   readonly now: number;
   readonly complete: boolean;
   readonly deadLetters: number;
+  /** Messages to people that were not sent in the window. */
+  readonly suppressed: Figures["suppressed"];
 };
 
 /** The on-call's figures over every action that is open, or was when the window began. */
 export function figuresOf(actions: readonly TimedAction[], around: Surroundings): Figures {
-  const { window, now, complete, deadLetters } = around;
+  const { window, now, complete, deadLetters, suppressed } = around;
   const from = now - windowMs[window];
   const inWindow = (at: number | null): boolean => at !== null && at >= from;
   const stage = (name: Stage): StageFigures => stageFigures(name, actions, from, now);
@@ -63,6 +65,7 @@ export function figuresOf(actions: readonly TimedAction[], around: Surroundings)
     missingContext: missingOf(decided),
     reviewers: reviewersOf(actions, from),
     deadLetters,
+    suppressed,
   };
 }
 

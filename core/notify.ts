@@ -13,6 +13,8 @@ const wanted: Readonly<Record<string, readonly ChannelNotice[]>> = {
   teams: [
     "action.pending",
     "action.escalated",
+    "action.broke_glass",
+    "action.review_overdue",
     "action.approved",
     "action.denied",
     "action.cancelled",
@@ -40,6 +42,22 @@ export function channelsOf(
     }
   }
   return [...found.values()];
+}
+
+/**
+ * The recipients once glass is broken: those there were, and the Slack users of the people who were passed over, from now on
+ * and whatever level they stood at.
+ */
+export function channelsAfterBreak(
+  channels: readonly ActionChannel[],
+  passedOver: readonly string[],
+  links: readonly SlackLink[],
+): ActionChannel[] {
+  const sinks = new Set(
+    links.filter(({ person }) => passedOver.includes(person)).map(({ user }) => `slack:${user}`),
+  );
+  const before = channels.map((channel) => (sinks.delete(channel.sink) ? { ...channel, level: 0 } : channel));
+  return [...before, ...[...sinks].map((sink) => ({ sink, events: [], level: 0 }))];
 }
 
 function sinksOf(target: string, directory: Directory, links: readonly SlackLink[]): string[] {

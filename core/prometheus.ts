@@ -1,4 +1,5 @@
 import type { Counters } from "../schemas/counters.ts";
+import { suppressions, type Suppression } from "../schemas/notice.ts";
 import { bucketSeconds, percentiles, stages, waitsOf, type TimedAction } from "./queue-time.ts";
 
 /** The answer's type: the text exposition format 0.0.4. */
@@ -9,6 +10,8 @@ export type Scraped = {
   readonly counters: Counters;
   readonly recent: readonly TimedAction[];
   readonly deadLetters: number;
+  /** Messages to people that were not sent, since the first one. */
+  readonly suppressed: Readonly<Record<Suppression, number>>;
   /** Epoch ms. */
   readonly now: number;
 };
@@ -25,8 +28,17 @@ type Metric = {
 const hourMs = 3_600_000;
 
 /** No id of an action, an agent or a person is ever a label: each would be a series for ever. */
-export function prometheusText({ counters, recent, deadLetters, now }: Scraped): string {
-  const metrics = [...gauges(recent, deadLetters, now), ...counted(counters), decisionSeconds(counters)];
+export function prometheusText({ counters, recent, deadLetters, suppressed, now }: Scraped): string {
+  const metrics = [
+    ...gauges(recent, deadLetters, now),
+    ...counted(counters),
+    counter(
+      "notifications_suppressed",
+      "Messages to people that were not sent: their hour was full, or they have a card of an identical request.",
+      suppressions.map((reason) => ({ labels: { reason }, value: suppressed[reason] })),
+    ),
+    decisionSeconds(counters),
+  ];
   return metrics.map(metricText).join("");
 }
 

@@ -21,11 +21,16 @@ export function sessionScopes(directory: Directory, person: string): Scope[] {
   return operators?.members.includes(person) === true ? [...everybody, "deliveries:write"] : [...everybody];
 }
 
-/** The one active person with this e-mail address, whatever its case; null where there is none or more than one. */
+/**
+ * The one active person with this e-mail address, whatever its case; null where there is none or more than one. Only A to Z have a
+ * case here: Unicode would make a k of the Kelvin sign, and of somebody else's address this one (threat T2).
+ */
 export function personByEmail(directory: Directory, email: string): string | null {
-  const wanted = email.toLowerCase();
+  const wanted = folded(email);
   const found = Object.values(directory.people).filter(
-    (person) => person.active && person.email?.toLowerCase() === wanted,
+    (person) => person.active && person.email !== undefined && folded(person.email) === wanted,
   );
   return found.length === 1 ? (found[0]?.id ?? null) : null;
 }
+
+const folded = (text: string): string => text.replaceAll(/[A-Z]/gu, (letter) => letter.toLowerCase());

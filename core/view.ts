@@ -61,7 +61,9 @@ export function viewOf(payload: Payload, state: ActionState, origin: string): Ac
       lease: optionalInstant(state.deadlines.lease),
       execution: optionalInstant(state.deadlines.execution),
       rollback: optionalInstant(state.deadlines.rollback),
+      review: optionalInstant(state.deadlines.review),
     },
+    breakGlass: brokenGlassView(state),
     lease: leaseView(state),
     outcome: outcomeView(state.outcome),
     rollback: rollbackView(state),
@@ -76,6 +78,20 @@ function leaseView({ lease }: ActionState): ActionView["lease"] {
   if (lease === null) return null;
   const { executor, fence, purpose, expiresAt } = lease;
   return { executor, fence, purpose, expiresAt: instant(expiresAt) };
+}
+
+function brokenGlassView({ breakGlass }: ActionState): ActionView["breakGlass"] {
+  if (breakGlass === null) return null;
+  const { person: by, incident, reason, at, dueAt, overdue, review } = breakGlass;
+  return {
+    by,
+    incident,
+    reason,
+    at: instant(at),
+    reviewDue: instant(dueAt),
+    overdue: overdue && review === null,
+    review: review === null ? null : { ...review, at: instant(review.at) },
+  };
 }
 
 function outcomeView(outcome: Outcome | null): ActionView["outcome"] {
@@ -98,10 +114,17 @@ export function withoutPayload(view: ActionView): JsonObject {
     view.outcome === null
       ? null
       : { outcome: view.outcome.outcome, effect: view.outcome.effect, at: view.outcome.at };
-  const { rollback } = view;
+  const { rollback, breakGlass } = view;
+  open["breakGlass"] = breakGlass === null ? null : withoutWords(breakGlass);
   open["rollback"] =
     rollback === null ? null : { startedBy: rollback.startedBy, outcome: rollback.outcome?.outcome ?? null };
   return open;
+}
+
+function withoutWords(glass: NonNullable<ActionView["breakGlass"]>): JsonObject {
+  const { by, incident, at, reviewDue, overdue, review } = glass;
+  const verdict = review === null ? null : { by: review.by, verdict: review.verdict, at: review.at };
+  return { by, incident, at, reviewDue, overdue, review: verdict };
 }
 
 /** One row of a list: what tells actions apart, without arguments or anybody's words. */

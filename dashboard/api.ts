@@ -43,7 +43,7 @@ export async function call<Schema extends v.GenericSchema>(
     headers["idempotency-key"] = idempotencyKey ?? crypto.randomUUID();
   }
   if (body !== undefined) headers["content-type"] = "application/json";
-  const init: RequestInit = { method, headers, redirect: "error", cache: "no-store" };
+  const init: RequestInit = { method, headers, redirect: "manual", cache: "no-store" };
   if (body !== undefined) init.body = JSON.stringify(body);
   if (signal !== undefined) init.signal = signal;
   const answer = await ask(path, init);
@@ -53,12 +53,22 @@ export async function call<Schema extends v.GenericSchema>(
   throw new Unreachable("The engine answered in a way that this page cannot read. Load the page again.");
 }
 
+const signedOutBefore = {
+  type: "about:blank",
+  title: "Unauthorized",
+  status: 401,
+  code: "unauthenticated",
+  detail: "Your sign-in has run out. Nothing was changed, and nothing typed here is lost.",
+} as const satisfies Problem;
+
 async function ask(
   path: string,
   init: RequestInit,
 ): Promise<{ ok: boolean; status: number; value: unknown }> {
   try {
     const response = await fetch(path, init);
+    // The engine redirects nothing. Cloudflare Access in front of it does, to its sign-in, where its own is over.
+    if (response.type === "opaqueredirect") return { ok: false, status: 401, value: signedOutBefore };
     const value: unknown = await response.json();
     return { ok: response.ok, status: response.status, value };
   } catch (error) {

@@ -28,6 +28,7 @@ export function followLinks(event: MouseEvent): void {
   if (event.defaultPrevented || event.button !== 0 || !plain) return;
   const link = event.target instanceof Element ? event.target.closest("a") : null;
   if (link === null || link.target !== "" || link.origin !== location.origin || link.hash !== "") return;
+  if (link.hasAttribute("download")) return;
   event.preventDefault();
   go(link.pathname + link.search);
 }

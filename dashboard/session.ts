@@ -1,5 +1,6 @@
 import { SessionView, SignedInAnswer, SignedOutAnswer } from "../schemas/session.ts";
 import { call, onSignedOut, Refused } from "./api.ts";
+import { renewSoon } from "./renew.ts";
 import { Store } from "./store.ts";
 
 /**
@@ -19,7 +20,9 @@ channel.addEventListener("message", () => void loadSession());
 
 onSignedOut(() => {
   const { value } = session;
-  if (value.kind === "in") session.set({ ...value, stale: "ended" });
+  if (value.kind !== "in") return;
+  if (value.session.signedInBy === "access" && renewSoon()) return;
+  session.set({ ...value, stale: "ended" });
 });
 
 /** Asks the engine who is signed in. Where it cannot be asked, what was known stays. */
@@ -50,6 +53,8 @@ export async function signIn(token: string): Promise<void> {
 
 export async function signOut(): Promise<void> {
   await call(SignedOutAnswer, "/v1/session", { method: "DELETE" });
+  // What was typed here is nobody else's.
+  sessionStorage.clear();
   session.set({ kind: "out" });
 }
 

@@ -1,14 +1,10 @@
 import * as v from "valibot";
+import { BrokenGlassView } from "./break-glass.ts";
+import { InstantText } from "./instant.ts";
 import { Json, JsonObject } from "./json.ts";
 import { Risk, Selector } from "./policy.ts";
 import { ActionType, AgentId, Digest, Label, PersonId, PrincipalId, Prose } from "./text.ts";
 import { limits } from "./limits.ts";
-
-/** An RFC 3339 time with an offset, read as epoch milliseconds. */
-const InstantText = v.pipe(
-  v.string(),
-  v.isoTimestamp("is an RFC 3339 time such as 2026-01-31T12:00:00.000Z"),
-);
 
 /** What the action is aimed at. `tool` is held against the role class; the contract's tool when absent. */
 export const Target = v.strictObject({
@@ -218,7 +214,10 @@ export const ActionView = v.object({
     lease: OptionalInstant,
     execution: OptionalInstant,
     rollback: OptionalInstant,
+    review: v.optional(OptionalInstant, null),
   }),
+  /** Null where the quorum, or the policy, decides. */
+  breakGlass: v.optional(v.nullable(BrokenGlassView), null),
   lease: v.nullable(LeaseView),
   outcome: v.nullable(OutcomeView),
   rollback: v.nullable(

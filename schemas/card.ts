@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { Detail, Requester, SeatView, State, VoteView } from "./action.ts";
+import { BrokenGlassView } from "./break-glass.ts";
 import { Risk } from "./policy.ts";
 
 /** One line of a card's facts. `lines` are ready to be shown: nothing in them hides or reorders anything. */
@@ -35,6 +36,8 @@ export const Card = v.object({
   seats: v.array(SeatView),
   votes: v.array(VoteView),
   clocks: v.array(Clock),
+  /** Who went round the approvers, in words that are ready to be shown. */
+  breakGlass: v.nullable(BrokenGlassView),
   agentSays: v.array(v.string()),
   page: v.string(),
   /** What the action takes now. A place that cannot show every fact whole offers Details instead of Approve. */

@@ -25,5 +25,13 @@ export type Shown = v.InferOutput<typeof Shown>;
 const Told = v.object({ description: v.nullable(v.string()), rollback: v.boolean() });
 
 /** The action as it is at the moment of sending, and the card of it that the recipient has. */
-export const Sight = v.object({ action: ActionView, told: Told, shown: v.nullable(Shown) });
+export const Sight = v.object({
+  action: ActionView,
+  told: Told,
+  shown: v.nullable(Shown),
+  /** An earlier attempt for this recipient did not end in a known card: there may be one whose answer nobody heard. */
+  unsure: v.exactOptional(v.boolean()),
+  /** How many identical requests wait that this recipient has no card of. */
+  identical: v.exactOptional(v.number()),
+});
 export type Sight = v.InferOutput<typeof Sight>;

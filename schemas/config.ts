@@ -15,6 +15,11 @@ export const SlackConfig = v.object({
     v.regex(/^[TE][A-Z0-9]{2,}$/u, "is a Slack team id such as T0123ABC"),
   ),
   HOLDPOINT_SLACK_API: v.optional(Url, "https://slack.com/api"),
+  /** `true`: a Slack user whose confirmed e-mail address is one person's is linked to them by it. Anything else: by code only. */
+  HOLDPOINT_SLACK_MATCH_EMAIL: v.pipe(
+    v.optional(v.string(), "false"),
+    v.transform((text) => text === "true"),
+  ),
 });
 export type SlackConfig = v.InferOutput<typeof SlackConfig>;
 
@@ -26,6 +31,26 @@ export type PagerDutyConfig = v.InferOutput<typeof PagerDutyConfig>;
 
 export const TeamsConfig = v.object({ HOLDPOINT_TEAMS: Named });
 export type TeamsConfig = v.InferOutput<typeof TeamsConfig>;
+
+/** 32 bytes of base64, or several of those with commas between: the first seals, each opens what it sealed. */
+const SealKeyText = v.pipe(
+  v.string(),
+  v.regex(
+    /^\s*[A-Za-z0-9+/]{43}=(?:\s*,\s*[A-Za-z0-9+/]{43}=)*\s*$/u,
+    "is 32 bytes of base64, or several with commas",
+  ),
+);
+export const SealConfig = v.object({ HOLDPOINT_SEAL_KEY: v.optional(SealKeyText) });
+export type SealConfig = v.InferOutput<typeof SealConfig>;
+
+const Whole = v.pipe(v.string(), v.regex(/^[1-9]\d{0,6}$/u, "is a whole number from 1"), v.transform(Number));
+
+/** How much one workspace may send out; what is left out is as `core/egress.ts` has it. */
+export const EgressConfig = v.object({
+  HOLDPOINT_EGRESS_CONCURRENT: v.optional(Whole),
+  HOLDPOINT_EGRESS_PER_MINUTE: v.optional(Whole),
+});
+export type EgressConfig = v.InferOutput<typeof EgressConfig>;
 
 export const AccessConfig = v.object({
   /** The team's domain, such as `example.cloudflareaccess.com`. */

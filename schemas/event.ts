@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { Detail, Effect, SeatView, State, Via, VoteDecision } from "./action.ts";
+import { ReviewVerdict } from "./break-glass.ts";
 import { JsonObject } from "./json.ts";
 import { Selector } from "./policy.ts";
 import { PersonId } from "./text.ts";
@@ -63,7 +64,33 @@ export const Event = v.variant("type", [
   v.strictObject({
     ...base,
     type: v.literal("approved"),
-    data: v.strictObject({ via: v.picklist(["quorum", "policy"]), by: v.array(PersonId) }),
+    data: v.strictObject({ via: v.picklist(["quorum", "policy", "break_glass"]), by: v.array(PersonId) }),
+  }),
+  v.strictObject({
+    ...base,
+    type: v.literal("broke_glass"),
+    data: v.strictObject({
+      person: PersonId,
+      /** The person it counts as, as for a vote. */
+      identity: v.string(),
+      /** The Registry's entry of it. */
+      use: v.string(),
+      incident: v.string(),
+      /** The seats that were not full, and the people who could have filled them: they are told. */
+      skipped: v.array(SeatView),
+      told: v.array(PersonId),
+      reviewDue: Millis,
+    }),
+  }),
+  v.strictObject({
+    ...base,
+    type: v.literal("reviewed"),
+    data: v.strictObject({ person: PersonId, verdict: ReviewVerdict }),
+  }),
+  v.strictObject({
+    ...base,
+    type: v.literal("review_overdue"),
+    data: v.strictObject({ person: PersonId, dueAt: Millis }),
   }),
   v.strictObject({
     ...base,

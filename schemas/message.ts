@@ -34,8 +34,21 @@ export const DeadLetter = v.strictObject({
 });
 export type DeadLetter = v.InferOutput<typeof DeadLetter>;
 
-/** Queue `holdpoint-events`: an action changed. The Board takes the summary, each delivery becomes its own message. */
-export const ActionChanged = v.strictObject({
+/** What came of sending an action's notices, from its first on: it only grows, so of two the larger is the later. */
+export const Sends = v.object({
+  delivered: v.number(),
+  /** Attempts that did not arrive. */
+  failed: v.number(),
+  /** Epoch ms of the first notice that reached anybody but the requester's own callback. */
+  notifiedAt: v.nullable(v.number()),
+});
+export type Sends = v.InferOutput<typeof Sends>;
+
+/**
+ * Queue `holdpoint-events`: an action changed. The Board takes the summary, each delivery becomes its own message. A field that
+ * a later version adds is dropped here, and the message is not.
+ */
+export const ActionChanged = v.object({
   workspace: v.string(),
   action: v.string(),
   seq: v.number(),
@@ -47,6 +60,10 @@ export const ActionChanged = v.strictObject({
   /** Epoch ms of the earliest deadline that ends or escalates something; null once nothing is due. */
   dueAt: v.nullable(v.number()),
   deadLetters: v.array(DeadLetter),
+  /** Left out by a message from before the action counted them itself. */
+  sends: v.optional(Sends),
+  /** Counts what the Board is to know and no `seq` says, such as a dead letter; handed back with the acknowledgement. */
+  news: v.optional(v.number()),
   deliveries: v.array(Delivery),
 });
 export type ActionChanged = v.InferOutput<typeof ActionChanged>;

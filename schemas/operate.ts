@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { Agent, Delegation, Group, Person } from "./directory.ts";
+import { InstantText } from "./instant.ts";
 import { Json } from "./json.ts";
 import { KeyRecord, Scope } from "./principal.ts";
 import { ProblemField } from "./problem.ts";
@@ -7,7 +8,7 @@ import { PolicyVersion } from "./snapshot.ts";
 import { Digest, Label, PersonId, PrincipalId, Prose, Slug, WorkspaceName } from "./text.ts";
 
 /** Bodies and answers of the calls that run an engine: policy, directory, keys, workspaces. Times in answers are RFC 3339. */
-const Instant = v.pipe(v.string(), v.isoTimestamp("is an RFC 3339 time such as 2026-01-31T12:00:00.000Z"));
+const Instant = v.pipe(v.string(), v.isoTimestamp());
 const OptionalInstant = v.nullable(Instant);
 const Overlap = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(30 * 86_400_000));
 
@@ -34,6 +35,8 @@ export const DiffAnswer = v.object({
     removed: v.array(v.string()),
     changed: v.array(v.object({ name: v.string(), fields: v.array(FieldChange) })),
   }),
+  /** What changes of `notifications` and `requests`, by JSON Pointer from the document. */
+  budgets: v.optional(v.array(FieldChange)),
 });
 
 /** Directory entries as they are written: the id is in the address. */
@@ -44,7 +47,7 @@ export const DelegationBody = v.strictObject({
   from: PersonId,
   to: PersonId,
   groups: v.pipe(v.array(Slug), v.minLength(1), v.maxLength(32)),
-  until: Instant,
+  until: InstantText,
 });
 export const DelegationView = v.object({ ...Delegation.entries, until: Instant });
 export const RemoveDelegationBody = v.strictObject({ from: PersonId, to: PersonId });
@@ -58,7 +61,7 @@ export const KeyBody = v.strictObject({
   principal: PrincipalId,
   scopes: v.optional(v.pipe(v.array(Scope), v.minLength(1), v.maxLength(32))),
   name: v.optional(v.nullable(Label), null),
-  expiresAt: v.optional(OptionalInstant, null),
+  expiresAt: v.optional(v.nullable(InstantText), null),
 });
 export const RotateBody = v.strictObject({ overlapMs: v.optional(Overlap, 86_400_000) });
 export const EmptyBody = v.strictObject({});

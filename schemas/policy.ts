@@ -60,6 +60,16 @@ export const RollbackPolicy = v.strictObject({
 });
 export type RollbackPolicy = v.InferOutput<typeof RollbackPolicy>;
 
+/** Who may approve alone in an emergency, and what they owe for it (semantics §8). */
+export const BreakGlass = v.strictObject({
+  by: v.pipe(v.array(Selector), v.minLength(1, "names at least one selector"), v.maxLength(16)),
+  /** By when somebody else must have reviewed it; 72 h when absent. */
+  reviewDue: v.optional(Duration),
+  /** How often one person may break the glass in 24 hours, counted over all types. */
+  perPersonPerDay: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 3),
+});
+export type BreakGlass = v.InferOutput<typeof BreakGlass>;
+
 const RetentionClass = v.picklist(["ephemeral", "operational", "compliance"]);
 export const Retention = v.strictObject({
   context: v.optional(RetentionClass, "ephemeral"),
@@ -114,6 +124,8 @@ export const Contract = v.strictObject({
   idempotent: v.optional(v.boolean(), false),
   maxAttempts: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)), 1),
   rollback: v.optional(v.nullable(RollbackPolicy), null),
+  /** Absent: nobody may break the glass. */
+  breakGlass: v.optional(BreakGlass),
   retention: v.optional(Retention, { context: "ephemeral", payload: "operational", evidence: "compliance" }),
   notify: v.optional(NotifyTargets, []),
   /** Who is told once the action has escalated to level 1, 2, …: on time (`clocks.escalateAfter`), or as soon as a delivery fails. */
@@ -133,11 +145,36 @@ export const RoleClass = v.strictObject({
 });
 export type RoleClass = v.InferOutput<typeof RoleClass>;
 
+const PerHour = (most: number) =>
+  v.pipe(
+    v.number(),
+    v.integer("is a whole number"),
+    v.minValue(1, "is at least 1"),
+    v.maxValue(most, `is at most ${most}`),
+  );
+
+/** How many messages an hour people get at most (`core/budget`); what is over goes into one message with a number. */
+export const NotificationBudgets = v.strictObject({
+  /** Messages to one person; 30 when absent. */
+  perReviewerPerHour: v.optional(PerHour(1_000)),
+  /** Messages to one channel; 120 when absent. */
+  perChannelPerHour: v.optional(PerHour(1_000)),
+});
+
+/** How much an agent may ask for (`core/budget`); what is over is refused with `rate_limited`. */
+export const RequestBudgets = v.strictObject({
+  /** Requests of one agent; any number when absent. */
+  perAgentPerHour: v.optional(PerHour(1_000_000)),
+});
+
 /** The versioned document that governs a workspace; the hash of its canonical JSON names the version. */
 export const Policy = v.strictObject({
   description: v.optional(Prose),
   roles: v.record(Slug, RoleClass),
   contracts: v.pipe(v.array(Contract), v.maxLength(2_000)),
+  // Without defaults, so that a document from before there were budgets keeps its hash.
+  notifications: v.optional(NotificationBudgets),
+  requests: v.optional(RequestBudgets),
 });
 export type Policy = v.InferOutput<typeof Policy>;
 /** A policy as an operator writes it, before the defaults are filled in. */

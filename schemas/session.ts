@@ -38,6 +38,8 @@ export const SessionView = v.object({
   signedInAt: Instant,
   /** Until when this person may decide on what is critical without signing in again. */
   freshUntil: Instant,
+  /** Whom the page asks for the next sign-in: Cloudflare Access, which it goes to by itself, or somebody with a key. */
+  signedInBy: v.optional(v.picklist(["link", "access"]), "link"),
 });
 export type SessionView = v.InferOutput<typeof SessionView>;
 

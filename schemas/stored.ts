@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { Callback, Detail, Effect, Requester, SeatView, State, Target, Via, VoteDecision } from "./action.ts";
+import { ReviewVerdict } from "./break-glass.ts";
 import { ActionChannel } from "./channel.ts";
 import { JsonObject } from "./json.ts";
 import { Contract, Selector } from "./policy.ts";
@@ -70,6 +71,20 @@ export const Outcome = v.strictObject({
 });
 export type Outcome = v.InferOutput<typeof Outcome>;
 
+/** Who has approved it alone, and what has become of its review. */
+const BrokenGlass = v.strictObject({
+  person: PersonId,
+  identity: v.string(),
+  use: v.string(),
+  incident: v.string(),
+  reason: v.string(),
+  at: Millis,
+  dueAt: Millis,
+  /** The deadline has gone by without a review, and that was told. */
+  overdue: v.boolean(),
+  review: v.nullable(v.strictObject({ by: PersonId, verdict: ReviewVerdict, note: v.string(), at: Millis })),
+});
+
 /** Where an action stands: the fold of its log over its payload (invariant I4), kept so that a load reads one row. */
 export const ActionState = v.strictObject({
   state: State,
@@ -82,13 +97,15 @@ export const ActionState = v.strictObject({
   counted: v.array(PersonId),
   /** Who closed it: counted approvers, or the deniers. */
   decidedBy: v.array(PersonId),
-  via: v.nullable(v.picklist(["quorum", "votes", "policy"])),
+  via: v.nullable(v.picklist(["quorum", "votes", "policy", "break_glass"])),
   deadlines: v.strictObject({
     pending: OptionalMillis,
     approval: OptionalMillis,
     lease: OptionalMillis,
     execution: OptionalMillis,
     rollback: OptionalMillis,
+    /** By when broken glass is to be reviewed; null where none is broken, and once it has been. */
+    review: v.optional(OptionalMillis, null),
   }),
   reminded: v.boolean(),
   escalations: Millis,
@@ -105,6 +122,8 @@ export const ActionState = v.strictObject({
   rollback: v.nullable(
     v.strictObject({ startedBy: v.string(), reason: v.string(), outcome: v.nullable(Outcome) }),
   ),
+  /** An action from before there was such a right has broken none. */
+  breakGlass: v.optional(v.nullable(BrokenGlass), null),
   lateEvents: Millis,
   /** An action from before there were times starts without. */
   times: v.optional(Times, noTimes),
@@ -129,6 +148,13 @@ export const StoredAction = v.strictObject({
   /** The Board has this seq; until it has the last one, `boardDue` is when it is to be told again. */
   boardSeq: Millis,
   boardDue: OptionalMillis,
+  /** Grows with what the Board is to know and no event says: an acknowledgement of an older one does not stand for it. */
+  news: v.optional(Millis, 0),
+  /** Which answers of recipients the Board was told of, see `core/outbox`. */
+  reported: v.optional(v.strictObject({ answers: Millis, notified: v.boolean() }), {
+    answers: 0,
+    notified: false,
+  }),
   deadLetters: Millis,
 });
 export type StoredAction = v.InferOutput<typeof StoredAction>;

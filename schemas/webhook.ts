@@ -15,6 +15,9 @@ export const noticeTypes = [
   "action.rolled_back",
   "action.rollback_failed",
   "action.escalated",
+  "action.broke_glass",
+  "action.reviewed",
+  "action.review_overdue",
 ] as const;
 export const NoticeType = v.picklist(noticeTypes);
 export type NoticeType = v.InferOutput<typeof NoticeType>;

@@ -54,6 +54,7 @@ async function main({ port, reset, state: folder, json }: Options): Promise<void
     port,
     storage: state.storage,
     setupToken: state.setupToken(),
+    sealKey: state.sealKey(),
     onStarted: (pid) => {
       state.workerdStarted(pid);
       tellLauncher({ started: pid });

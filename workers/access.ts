@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { personByEmail } from "../core/session.ts";
 import type { Snapshot } from "../schemas/snapshot.ts";
 import { WorkspaceName } from "../schemas/text.ts";
-import { readKnown } from "./known.ts";
+import { askKnown } from "./known.ts";
 import { isLocal } from "./local.ts";
 
 /**
@@ -24,10 +24,19 @@ const Claims = v.object({
   email: v.pipe(v.string(), v.email()),
   sub: v.pipe(v.string(), v.minLength(1)),
   iat: v.number(),
+  exp: v.number(),
   common_name: v.optional(v.never()),
 });
 
-export type AccessPerson = { workspace: string; person: string; signedInAt: number; snapshot: Snapshot };
+/** Times are epoch ms; `epoch` is the Registry's count of withdrawals of access. */
+export type AccessPerson = {
+  workspace: string;
+  person: string;
+  signedInAt: number;
+  endsAt: number;
+  snapshot: Snapshot;
+  epoch: number;
+};
 
 /** Key sets by issuer: jose fetches one when it meets an unknown key, and at most every half minute. */
 const keySets = new Map<string, ReturnType<typeof createRemoteJWKSet>>();
@@ -46,11 +55,10 @@ export async function accessPerson(request: Request, env: Env): Promise<AccessPe
   const issuer = issuerOf(settings.output.HOLDPOINT_ACCESS_TEAM, env);
   const claims = await verified(token, issuer, audience);
   if (claims === null) return null;
-  const snapshot = await readKnown(env, workspace);
-  const person = snapshot === null ? null : personByEmail(snapshot.directory, claims.email);
-  return snapshot === null || person === null
-    ? null
-    : { workspace, person, signedInAt: claims.iat * 1_000, snapshot };
+  const known = await askKnown(env, workspace);
+  const person = known === null ? null : personByEmail(known.snapshot.directory, claims.email);
+  if (known === null || person === null) return null;
+  return { workspace, person, signedInAt: claims.iat * 1_000, endsAt: claims.exp * 1_000, ...known };
 }
 
 async function verified(

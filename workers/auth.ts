@@ -4,6 +4,7 @@ import { workspaceOfPass } from "../core/pass-text.ts";
 import { sessionScopes } from "../core/session.ts";
 import { principalKind, type Principal, type Scope } from "../schemas/principal.ts";
 import type { Snapshot } from "../schemas/snapshot.ts";
+import type { Standing } from "../schemas/standing.ts";
 import { ProblemError } from "./http/problem.ts";
 import { accessPerson } from "./access.ts";
 import { sessionCookieOf } from "./cookie.ts";
@@ -19,7 +20,8 @@ export function bearerOf(request: Request): string | null {
   return match?.[1] ?? null;
 }
 
-export type Authenticated = { principal: Principal; snapshot: Snapshot };
+/** `standing`: what proved it, for whatever stays open after the call. */
+export type Authenticated = { principal: Principal; snapshot: Snapshot; standing: Standing };
 
 /**
  * Who is calling: by a key where one is sent, else by what the browser shows of a person who is signed in.
@@ -43,9 +45,10 @@ async function byKey(request: Request, env: Env, now: number): Promise<Authentic
   if (key === null || key.workspace === "engine") return null;
   const found = await identify(env, key, now);
   if (found === null) return null;
-  const { record, snapshot } = found;
-  const { workspace, principal: id, scopes, id: keyId } = record;
-  return { principal: { workspace, kind: principalKind(id), id, scopes, keyId }, snapshot };
+  const { record, snapshot, epoch } = found;
+  const { workspace, principal: id, scopes, id: keyId, expiresAt: endsAt } = record;
+  const principal = { workspace, kind: principalKind(id), id, scopes, keyId };
+  return { principal, snapshot, standing: { holder: { kind: "key", id: keyId }, epoch, endsAt } };
 }
 
 type NamedKey = { workspace: string; id: string; hash: string };
@@ -78,27 +81,37 @@ async function byBrowser(request: Request, env: Env, now: number): Promise<Authe
   const url = new URL(request.url);
   if (request.headers.get("upgrade") !== null) demandOwnOrigin(request, url);
   else if (request.method !== "GET" && request.method !== "HEAD") demandOwnPage(request, url);
-  const { workspace, person: id, keyId, signedInAt, snapshot } = signedIn;
+  const { workspace, person: id, keyId, signedInAt, snapshot, standing } = signedIn;
   const scopes = sessionScopes(snapshot.directory, id);
-  return { principal: { workspace, kind: "person", id, scopes, keyId, signedInAt }, snapshot };
+  return { principal: { workspace, kind: "person", id, scopes, keyId, signedInAt }, snapshot, standing };
 }
 
-type SignedIn = { workspace: string; person: string; keyId: string; signedInAt: number; snapshot: Snapshot };
+type SignedIn = Omit<Authenticated, "principal"> & {
+  workspace: string;
+  person: string;
+  keyId: string;
+  signedInAt: number;
+};
 
 async function accessOf(request: Request, env: Env): Promise<SignedIn | "refused" | null> {
   const found = await accessPerson(request, env);
   if (found === undefined) return null;
-  return found === null ? "refused" : { ...found, keyId: `access:${found.person}` };
+  if (found === null) return "refused";
+  const { person, epoch, endsAt } = found;
+  const standing: Standing = { holder: { kind: "access", person }, epoch, endsAt };
+  return { ...found, keyId: `access:${person}`, standing };
 }
 
 async function sessionOf(request: Request, env: Env, now: number): Promise<SignedIn | null> {
   const text = sessionCookieOf(request, env, new URL(request.url));
   const workspace = text === null ? null : workspaceOfPass(text);
   if (text === null || workspace === null || workspace === "engine") return null;
-  const found = await identifySession(env, { workspace, hash: sha256Hex(text) }, now);
+  const hash = sha256Hex(text);
+  const found = await identifySession(env, { workspace, hash }, now);
   if (found === null) return null;
-  const { id: keyId, person, signedInAt } = found.session;
-  return { workspace, person, keyId, signedInAt, snapshot: found.snapshot };
+  const { id: keyId, person, signedInAt, endsAt } = found.session;
+  const standing: Standing = { holder: { kind: "session", hash }, epoch: found.epoch, endsAt };
+  return { workspace, person, keyId, signedInAt, snapshot: found.snapshot, standing };
 }
 
 /** Services are in no directory. */

@@ -1,5 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { ActionChanged, Delivery } from "../schemas/message.ts";
+import type { Tally, TallyTold } from "../schemas/notice.ts";
+import { tellTallies } from "./channels/slack/tally.ts";
 import { takeEvents } from "./events.ts";
 import { consumeDeliveries, eventDeps, report } from "./queue.ts";
 
@@ -18,6 +20,11 @@ export class Fanout extends WorkerEntrypoint<Env> {
     const dispatch = async (deliveries: Delivery[]): Promise<void> =>
       this.ctx.waitUntil(this.deliver(deliveries));
     report(await takeEvents(changes, queue === undefined ? { ...deps, dispatch } : deps));
+  }
+
+  /** Tells people the numbers that the Board has for them. One result each, in their order. */
+  tellTallies(workspace: string, tallies: Tally[]): Promise<TallyTold[]> {
+    return tellTallies(this.env, workspace, tallies);
   }
 
   /** Comes back when every delivery has been answered or has failed, and its action knows. */

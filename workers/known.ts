@@ -13,13 +13,14 @@ const freshMs = 5_000;
 /** Keys kept per isolate; past it the cache starts over (about 1 kB a key, so some 10 MB at most). */
 const maxKeys = 10_000;
 
-type KnownKey = { record: KeyRecord; checkedAt: number };
+type KnownKey = { record: KeyRecord; checkedAt: number; epoch: number };
 const keys = new Map<string, KnownKey>();
-type KnownSession = { workspace: string; session: SessionRecord; checkedAt: number };
+type KnownSession = { workspace: string; session: SessionRecord; checkedAt: number; epoch: number };
 const sessions = new Map<string, KnownSession>();
 const snapshots = new Map<string, Snapshot>();
 
-export type Identified = { record: KeyRecord; snapshot: Snapshot };
+/** `epoch`: how many withdrawals of access the Registry had counted when it was asked. */
+export type Identified = { record: KeyRecord; snapshot: Snapshot; epoch: number };
 
 /**
  * Grows with every `forget`: what was asked before a write must not be kept after it. Per isolate, not per workspace,
@@ -37,7 +38,7 @@ export async function identify(
   const known = snapshots.get(key.workspace);
   if (cached !== undefined && known !== undefined && now - cached.checkedAt < freshMs) {
     const { expiresAt } = cached.record;
-    return expiresAt !== null && now >= expiresAt ? null : { record: cached.record, snapshot: known };
+    return expiresAt !== null && now >= expiresAt ? null : { ...cached, snapshot: known };
   }
   const asked = generation;
   const answer = await registryOf(env, key.workspace).resolve({
@@ -52,8 +53,9 @@ export async function identify(
     return null;
   }
   if (keys.size >= maxKeys) keys.clear();
-  if (asked === generation) keys.set(key.hash, { record: answer.key, checkedAt: now });
-  return { record: answer.key, snapshot };
+  const { key: record, epoch = 0 } = answer;
+  if (asked === generation) keys.set(key.hash, { record, checkedAt: now, epoch });
+  return { record, snapshot, epoch };
 }
 
 /** The session behind a cookie (its SHA-256) and the workspace's snapshot, or null for one that is over. */
@@ -61,11 +63,11 @@ export async function identifySession(
   env: Env,
   { workspace, hash }: { workspace: string; hash: string },
   now: number,
-): Promise<{ session: SessionRecord; snapshot: Snapshot } | null> {
+): Promise<{ session: SessionRecord; snapshot: Snapshot; epoch: number } | null> {
   const cached = sessions.get(hash);
   const known = snapshots.get(workspace);
   if (cached !== undefined && known !== undefined && now - cached.checkedAt < freshMs) {
-    return now < cached.session.endsAt ? { session: cached.session, snapshot: known } : null;
+    return now < cached.session.endsAt ? { ...cached, snapshot: known } : null;
   }
   const asked = generation;
   const knownVersion = known?.version ?? null;
@@ -76,16 +78,26 @@ export async function identifySession(
     return null;
   }
   if (sessions.size >= maxKeys) sessions.clear();
-  if (asked === generation) sessions.set(hash, { workspace, session: answer.session, checkedAt: now });
-  return { session: answer.session, snapshot };
+  const { session, epoch = 0 } = answer;
+  if (asked === generation) sessions.set(hash, { workspace, session, checkedAt: now, epoch });
+  return { session, snapshot, epoch };
 }
 
 /** The workspace's snapshot for somebody whom another authority has proven; null where there is no such workspace. */
 export async function readKnown(env: Env, workspace: string): Promise<Snapshot | null> {
+  return (await askKnown(env, workspace))?.snapshot ?? null;
+}
+
+/** The same, with how many withdrawals of access there were by then. */
+export async function askKnown(
+  env: Env,
+  workspace: string,
+): Promise<{ snapshot: Snapshot; epoch: number } | null> {
   const known = snapshots.get(workspace);
   const asked = generation;
   const answer = await registryOf(env, workspace).known(known?.version ?? null);
-  return keep(workspace, answer.snapshot, known, asked) ?? null;
+  const snapshot = keep(workspace, answer.snapshot, known, asked);
+  return snapshot === undefined ? null : { snapshot, epoch: answer.epoch ?? 0 };
 }
 
 /**

@@ -17,6 +17,7 @@ import type { ProblemField } from "../schemas/problem.ts";
 import { sha256Hex } from "./auth.ts";
 import { ProblemError } from "./http/problem.ts";
 import { isLocal } from "./local.ts";
+import { countRequest, uncountRequest } from "./request-budget.ts";
 import { contractOf, knownFor } from "./policy-in-force.ts";
 import { actionOf, registryOf } from "./stubs.ts";
 import { settle, tell, unavailable, type Done, type Sender } from "./tell.ts";
@@ -27,7 +28,9 @@ export async function createAction(sender: Sender, request: ActionRequest): Prom
   const id = idFor(snapshot.salt, principal.id, idempotencyKey ?? nanoid());
   try {
     const action = await prepare(sender, request, id);
-    return { ...settle(await actionOf(env, principal.workspace, id).create(action)), id };
+    const reply = await actionOf(env, principal.workspace, id).create(action);
+    if (reply.kind === "done" && !reply.fresh) uncountRequest(principal);
+    return { ...settle(reply), id };
   } catch (error) {
     // A repeat of what was taken in gets its first answer, also when the policy of now would refuse it.
     const earlier =
@@ -48,7 +51,7 @@ export async function createAction(sender: Sender, request: ActionRequest): Prom
  * What is to be taken in:
  * 1. only an agent of the directory asks (403); 2. a policy is in force (503) and has the type (422);
  * 3. the agent's role classes cover it (403); 4. every field fits the contract (422);
- * 5. what it replaces is withdrawn first (409), so that never both can run.
+ * 5. the agent's hour has room for it (429); 6. what it replaces is withdrawn first (409), so that never both can run.
  */
 async function prepare(sender: Sender, request: ActionRequest, id: string): Promise<NewAction> {
   const { principal, snapshot } = sender;
@@ -63,6 +66,7 @@ async function prepare(sender: Sender, request: ActionRequest, id: string): Prom
   if (errors.length > 0) {
     throw new ProblemError("invalid_body", { detail: "Mend the named fields and send it again.", errors });
   }
+  countRequest(sender);
   await withdrawSuperseded(sender, request, id);
 
   const { onBehalfOf } = request;
@@ -154,11 +158,10 @@ async function callbackFaults(
   if (callback === null) return [];
   const fault = webhookUrlFault(callback.url, { allowLoopback: isLocal(env) });
   if (fault !== null) return [{ pointer: "/callback/url", detail: fault }];
-  const secrets = await registryOf(env, principal.workspace).signingSecrets({
-    secretId: callback.secretId,
-    now,
-  });
-  return secrets.length > 0
+  const { secretId } = callback;
+  const { secrets, fault: sealed } = await registryOf(env, principal.workspace).signing({ secretId, now });
+  // One that cannot be opened just now is there: what it signs waits for its key.
+  return secrets.length > 0 || sealed !== null
     ? []
     : [{ pointer: "/callback/secretId", detail: "is no signing secret of this workspace" }];
 }

@@ -125,7 +125,7 @@ function operationOf(route: Route): Described {
 
 const tagTexts: Readonly<Record<string, string>> = {
   actions: "Ask for an action, look at it, wait for it",
-  decisions: "Approve, deny, cancel, revoke",
+  decisions: "Approve, deny, cancel, revoke, break the glass",
   execution: "Claim what was approved, run it under a lease, report, roll back",
   policy: "Which actions there are, who must agree, and for how long",
   directory: "People, agents, groups and who acts for whom",

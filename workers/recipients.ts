@@ -36,8 +36,9 @@ export function forgetRecipients(workspace: string): void {
 async function callbackOf(env: Env, { workspace, action }: Delivery, now: number): Promise<Recipient | null> {
   const callback = await actionOf(env, workspace, action).callback();
   if (callback === null) return null;
-  const secrets = await registryOf(env, workspace).signingSecrets({ secretId: callback.secretId, now });
-  return { url: callback.url, secrets, payload: false, endpointId: null };
+  const { secretId, url } = callback;
+  const { secrets, fault } = await registryOf(env, workspace).signing({ secretId, now });
+  return { url, secrets, fault, payload: false, endpointId: null };
 }
 
 async function endpointOf(env: Env, { workspace, sink }: Delivery, now: number): Promise<Recipient | null> {
@@ -46,5 +47,5 @@ async function endpointOf(env: Env, { workspace, sink }: Delivery, now: number):
   const found = await registryOf(env, workspace).destination({ id, now });
   if (found === null || !found.endpoint.active) return null;
   const { url, payload } = found.endpoint;
-  return { url, secrets: found.secrets, payload, endpointId: id };
+  return { url, secrets: found.secrets, fault: found.fault, payload, endpointId: id };
 }

@@ -14,7 +14,8 @@ import { actionOf } from "./stubs.ts";
 export type Sender = Pick<
   Call<unknown>,
   "env" | "url" | "principal" | "snapshot" | "idempotencyKey" | "fingerprint" | "now"
->;
+> &
+  Partial<Pick<Call<unknown>, "standing">>;
 
 export type Done = Extract<Reply, { kind: "done" }>;
 export type Leased = Done & { lease: LeaseAnswer };
@@ -49,10 +50,14 @@ export async function tell(
   const send = (type?: string): Promise<Reply> =>
     actionOf(env, principal.workspace, id).tell({
       command,
-      known: knownFor(snapshot, principal, wanted, type),
+      known: {
+        ...knownFor(snapshot, principal, wanted, type),
+        ...(command.type === "breakGlass" && { links: snapshot.links }),
+      },
       key: sender.idempotencyKey,
       fingerprint: `${command.type}:${sender.fingerprint}`,
       origin: sender.url.origin,
+      epoch: sender.standing?.epoch ?? null,
     });
   const first = await send();
   return settle(first.kind === "needsContract" ? await send(first.type) : first);

@@ -24,10 +24,11 @@ export function cardOf(action: ActionView, told: Told): Card {
     risk,
     requester,
     facts: factsOf(action, told),
-    warnings: warningsOf(action),
+    warnings: [...glassWarnings(action), ...warningsOf(action)],
     seats,
     votes: votes.map((vote) => ({ ...vote, reason: vote.reason === null ? null : visible(vote.reason) })),
     clocks: clocksOf(action),
+    breakGlass: brokenGlass(action),
     agentSays: agentSays(action),
     page: links.page,
     open: {
@@ -128,6 +129,27 @@ function textsOf(value: Json): string[] {
   return Object.entries(value).flatMap(([key, item]) => [key, ...textsOf(item)]);
 }
 
+/** First of all that is said: whoever looks at it is to know that nobody agreed to it but one. */
+function glassWarnings({ breakGlass }: ActionView): string[] {
+  if (breakGlass === null) return [];
+  const { by, incident, at, reviewDue, overdue, review } = breakGlass;
+  const first = `Glass broken: ${visible(by)} approved this alone at ${at}, for ${visible(incident)}, without the people whose seats were open.`;
+  if (review !== null) return [first, `${visible(review.by)} found that ${review.verdict} at ${review.at}.`];
+  return [
+    first,
+    overdue
+      ? `Its review is overdue since ${reviewDue}.`
+      : `Somebody else must review it until ${reviewDue}.`,
+  ];
+}
+
+function brokenGlass({ breakGlass }: ActionView): Card["breakGlass"] {
+  if (breakGlass === null) return null;
+  const { incident, reason, review } = breakGlass;
+  const shown = { ...breakGlass, incident: visible(incident), reason: visible(reason) };
+  return { ...shown, review: review === null ? null : { ...review, note: visible(review.note) } };
+}
+
 const sayings: Readonly<Record<ActionView["state"], string>> = {
   pending: "Waiting for a decision",
   approved: "Approved, not yet claimed",
@@ -151,23 +173,25 @@ const details: Readonly<Record<NonNullable<ActionView["detail"]>, string>> = {
   requester: "by who asked",
   revoked: "the approval was taken back",
   superseded: "replaced by another request",
-  quorum_lost: "a voter no longer counts",
+  quorum_lost: "somebody who approved it no longer counts",
   drift: "the world has changed",
   policy: "by policy",
 };
 
-function statusOf({ state, detail }: ActionView): string {
+function statusOf({ state, detail, breakGlass }: ActionView): string {
+  if (state === "approved" && breakGlass !== null) return "Approved by breaking the glass, not yet claimed";
   return detail === null ? sayings[state] : `${sayings[state]}: ${details[detail]}`;
 }
 
 function clocksOf({ deadlines }: ActionView): Card["clocks"] {
-  const { pending, approval, lease, execution, rollback } = deadlines;
+  const { pending, approval, lease, execution, rollback, review } = deadlines;
   const all = [
     { what: "Expires undecided", at: pending },
     { what: "The approval expires unclaimed", at: approval },
     { what: "The executor's lease ends", at: lease },
     { what: "The execution must have ended", at: execution },
     { what: "The rollback window closes", at: rollback },
+    { what: "Breaking the glass must have been reviewed", at: review },
   ];
   return all.flatMap(({ what, at }) => (at === null ? [] : [{ what, at }]));
 }

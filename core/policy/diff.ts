@@ -13,6 +13,8 @@ export type PolicyDiff = {
   removed: string[];
   changed: { type: string; fields: FieldChange[] }[];
   roles: { added: string[]; removed: string[]; changed: NamedChange[] };
+  /** How many messages people get and agents may cause; pointers are from the document. */
+  budgets: FieldChange[];
 };
 
 /** What publishing `b` over `a` changes, contract by contract and role class by role class. The order of contracts means nothing. */
@@ -23,8 +25,15 @@ export function diffPolicies(a: Policy, b: Policy): PolicyDiff {
     removed: contracts.removed,
     changed: contracts.changed.map(({ name, fields }) => ({ type: name, fields })),
     roles: diffNamed(byName(a), byName(b)),
+    budgets: fieldChanges(budgetsOf(a), budgetsOf(b), ""),
   };
 }
+
+/** With a place for each, so that one number that changes is shown as one. */
+const budgetsOf = ({ notifications, requests }: Policy): Json => ({
+  notifications: plainObject(notifications ?? {}),
+  requests: plainObject(requests ?? {}),
+});
 
 type Named = ReadonlyMap<string, Json>;
 

@@ -1,4 +1,4 @@
-import type { Directory } from "../../schemas/directory.ts";
+import type { Agent, Directory } from "../../schemas/directory.ts";
 import { limits } from "../../schemas/limits.ts";
 import { pointerOf } from "../../schemas/parse.ts";
 import type { Contract, Rule, Seat, Selector } from "../../schemas/policy.ts";
@@ -54,12 +54,11 @@ export function staffingFaults(contract: Contract, directory: Directory): Proble
   const faults = [
     ...placed.flatMap(({ seat, pointer }) => unknownNames(seat.from, `${pointer}/from`, directory)),
     ...unknownNames(contract.deny.veto, "/deny/veto", directory),
+    ...glassFaults(contract, directory),
   ];
   if (contract.mode === "disabled") return faults;
 
-  const askers = Object.values(directory.agents).filter(
-    ({ active, roles }) => active && roles.some((role) => contract.roles.includes(role)),
-  );
+  const askers = askersOf(contract, directory);
   const everyone = votersFor(
     contract,
     directory,
@@ -76,6 +75,31 @@ export function staffingFaults(contract: Contract, directory: Directory): Proble
   const detail =
     "can be satisfied only with the owner of the agent that asks, who may not decide; name someone else";
   return [...faults, { pointer: "/rule", detail }];
+}
+
+/** A right to break the glass that nobody can ever use is a mistake: the owner of the agent that asks never can. */
+function glassFaults(contract: Contract, directory: Directory): ProblemField[] {
+  const { breakGlass } = contract;
+  if (breakGlass === undefined) return [];
+  const unknown = unknownNames(breakGlass.by, "/breakGlass/by", directory);
+  if (unknown.length > 0 || contract.mode === "disabled") return unknown;
+  const rule = { seat: "break-glass", n: 1, from: breakGlass.by };
+  const right: Contract = { ...contract, rule, risk: "high" };
+  const owners = askersOf(contract, directory).map(({ owner }) => owner);
+  const usable =
+    owners.length === 0
+      ? satisfies(right, votersFor(right, directory, [], new Set()))
+      : owners.some((owner) => satisfies(right, votersFor(right, directory, [owner], new Set([owner]))));
+  if (usable) return [];
+  const detail =
+    "names nobody who could ever use it: the directory has no active person for it but the owner of the agent that asks";
+  return [{ pointer: "/breakGlass/by", detail }];
+}
+
+function askersOf({ roles }: Contract, { agents }: Directory): Agent[] {
+  return Object.values(agents).filter(
+    (agent) => agent.active && agent.roles.some((role) => roles.includes(role)),
+  );
 }
 
 function depthOf(rule: Rule): number {

@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { Card } from "../../schemas/card.ts";
 import { call, wordsOf } from "../api.ts";
+import { useDraft } from "../draft.ts";
 import type { Decision } from "../views/queue.tsx";
 import { Dialog } from "./dialog.tsx";
 import { Facts } from "./facts.tsx";
@@ -22,7 +23,8 @@ type Verdict = { said: string; ok: boolean };
 /** Cards asked for at once. */
 const atOnce = 6;
 
-type Part = { decision: Decision; ids: readonly string[]; close: () => void };
+/** `close` hears whether something was decided. */
+type Part = { decision: Decision; ids: readonly string[]; close: (done: boolean) => void };
 
 /**
  * One decision on several actions. Every one is shown with all its facts, and each gets a verdict of its own. What is critical is
@@ -37,8 +39,13 @@ export function BatchDialog({ decision, ids, close }: Part): JSX.Element {
   const { verdicts, wrong, send } = useVerdicts(decision, eligible);
   const word = decision === "approve" ? "Approve" : "Deny";
   const done = verdicts !== null;
+  const [reason, setReason] = useDraft("batch-reason");
+  const end = (): void => {
+    setReason("");
+    close(done);
+  };
   return (
-    <Dialog title={`${word} ${ids.length === 1 ? "one action" : `${ids.length} actions`}`} close={close}>
+    <Dialog title={`${word} ${ids.length === 1 ? "one action" : `${ids.length} actions`}`} close={end}>
       <ul class="batch-cards">
         {loaded.map((card) => (
           <li key={card.id}>
@@ -54,7 +61,7 @@ export function BatchDialog({ decision, ids, close }: Part): JSX.Element {
       )}
       {done ? (
         <p class="buttons">
-          <button type="button" onClick={close}>
+          <button type="button" onClick={end}>
             Close
           </button>
         </p>
@@ -63,8 +70,10 @@ export function BatchDialog({ decision, ids, close }: Part): JSX.Element {
           decision={decision}
           text={`${word} ${eligible.length}`}
           ready={loaded.length === ids.length && eligible.length > 0}
-          send={(reason) => void send(reason)}
-          close={close}
+          reason={reason}
+          setReason={setReason}
+          send={() => void send(reason.trim())}
+          close={end}
         />
       )}
     </Dialog>
@@ -75,22 +84,25 @@ function BatchForm({
   decision,
   text,
   ready,
+  reason,
+  setReason,
   send,
   close,
 }: {
   decision: Decision;
   text: string;
   ready: boolean;
-  send: (reason: string) => void;
+  reason: string;
+  setReason: (reason: string) => void;
+  send: () => void;
   close: () => void;
 }): JSX.Element {
-  const [reason, setReason] = useState("");
   const field = useId();
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        send(reason.trim());
+        send();
       }}
     >
       <label for={field}>

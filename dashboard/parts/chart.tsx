@@ -46,7 +46,13 @@ function optionsOf({ kind, names, series }: Drawn, element: HTMLElement): UPlot.
   const { color: ink } = getComputedStyle(element);
   const line = dark.matches ? "#39424c" : "#dfe1e4";
   const colours = dark.matches ? ["#8ab8ff", "#f2b866", "#ff9d94"] : ["#184f96", "#9a5b00", "#a3231b"];
-  const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+  const narrow = element.clientWidth < 400;
+  const axis = {
+    stroke: ink,
+    grid: { stroke: line, width: 1 },
+    ticks: { stroke: line, width: 1 },
+    ...(narrow && { font: "10px system-ui, sans-serif" }),
+  };
   const bars = UPlot.paths.bars?.({ size: [0.7, 60] });
   return {
     width: element.clientWidth,
@@ -67,7 +73,7 @@ function optionsOf({ kind, names, series }: Drawn, element: HTMLElement): UPlot.
       },
       {
         ...axis,
-        size: 60,
+        size: narrow ? 54 : 60,
         ...(kind === "points" && {
           splits: (_, __, min, max) => round.filter((at) => at >= min && at <= max),
         }),
@@ -80,7 +86,8 @@ function optionsOf({ kind, names, series }: Drawn, element: HTMLElement): UPlot.
     series: [
       {},
       ...series.map(({ name }, index): UPlot.Series => {
-        const stroke = colours[index] ?? ink;
+        // Points that fall together are rings around each other: the last, which is drawn first, is the largest.
+        const stroke = colours[kind === "points" ? series.length - 1 - index : index] ?? ink;
         if (kind === "bars" && bars !== undefined) {
           return { label: name, stroke, fill: stroke, paths: bars, points: { show: false } };
         }
@@ -88,7 +95,7 @@ function optionsOf({ kind, names, series }: Drawn, element: HTMLElement): UPlot.
           label: name,
           stroke,
           paths: () => null,
-          points: { show: true, size: 9, fill: stroke, stroke },
+          points: { show: true, size: 17 - 5 * index, fill: stroke, stroke },
         };
       }),
     ],

@@ -27,31 +27,55 @@ export function DeadLetters({ count }: { count: number }): JSX.Element {
   );
 }
 
-const headings = ["Action", "To", "Tries", "Age", "Last error"] as const;
+/** What can be done stands beside what it is about: on a telephone the rest is off to the side. */
+const headings = [
+  ["Notice", ""],
+  ["", ""],
+  ["To", "words"],
+  ["Tries", ""],
+  ["Age", ""],
+  ["Last error", "words"],
+] as const;
+/** Those that are listed; the others come up as these are sent. */
+const listed = 50;
 
 function Letters({ count }: { count: number }): JSX.Element {
   const [letters, setLetters] = useState<readonly DeadLetterView[]>([]);
+  const [fault, setFault] = useState<string | null>(null);
   useEffect(() => {
     const ended = new AbortController();
-    call(DeadLetterList, "/v1/dead-letters?limit=50", { signal: ended.signal }).then(
-      ({ items }) => setLetters(items),
-      () => undefined,
-    );
+    const load = async (): Promise<void> => {
+      try {
+        const init = { signal: ended.signal };
+        setLetters((await call(DeadLetterList, `/v1/dead-letters?limit=${listed}`, init)).items);
+        setFault(null);
+      } catch (error) {
+        if (!ended.signal.aborted) setFault(wordsOf(error));
+      }
+    };
+    void load();
     return () => ended.abort();
   }, [count]);
   return (
     <div class="table-scroll" tabIndex={0} role="region" aria-labelledby="dead-letters">
+      {fault !== null && (
+        <p class="fault" role="alert">
+          {fault}
+        </p>
+      )}
+      {letters.length === listed && count > listed && (
+        <p>
+          {listed} of {count}, the newest first.
+        </p>
+      )}
       <table>
         <thead>
           <tr>
-            {headings.map((heading) => (
-              <th key={heading} scope="col">
-                {heading}
+            {headings.map(([heading, kind]) => (
+              <th key={heading} scope="col" class={kind}>
+                {heading === "" ? <span class="hidden">Send again</span> : heading}
               </th>
             ))}
-            <th scope="col">
-              <span class="hidden">Send again</span>
-            </th>
           </tr>
         </thead>
         <tbody>
@@ -80,12 +104,6 @@ function Letter({ letter }: { letter: DeadLetterView }): JSX.Element {
       <th scope="row">
         <a href={`/actions/${letter.action}`}>{letter.type}</a>
       </th>
-      <td class="words">{letter.sink}</td>
-      <td>{letter.tries}</td>
-      <td>
-        <Age since={letter.at} />
-      </td>
-      <td class="words">{visible(letter.lastError)}</td>
       <td>
         {said ?? (
           <button type="button" onClick={() => void again()}>
@@ -93,6 +111,12 @@ function Letter({ letter }: { letter: DeadLetterView }): JSX.Element {
           </button>
         )}
       </td>
+      <td class="words">{letter.sink}</td>
+      <td>{letter.tries}</td>
+      <td>
+        <Age since={letter.at} />
+      </td>
+      <td class="words">{visible(letter.lastError)}</td>
     </tr>
   );
 }

@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import { renewNow, signInAnew } from "../renew.ts";
 import { session, stayStale } from "../session.ts";
 import { useStore } from "../store.ts";
 import { Dialog } from "./dialog.tsx";
@@ -19,7 +20,7 @@ export function SignInAgain(): JSX.Element | null {
           ? "This is critical, and you signed in more than five minutes ago."
           : "Sign in again to go on. What you have typed stays."}
       </p>
-      <SignInForm />
+      {state.session.signedInBy === "access" ? <ByAccess old={old} /> : <SignInForm />}
       {old && (
         <p>
           <button type="button" onClick={() => stayStale()}>
@@ -28,5 +29,16 @@ export function SignInAgain(): JSX.Element | null {
         </p>
       )}
     </Dialog>
+  );
+}
+
+/** Away to Access and back to this address. */
+function ByAccess({ old }: { old: boolean }): JSX.Element {
+  return (
+    <p class="buttons">
+      <button type="button" class="main" onClick={() => (old ? signInAnew() : renewNow())}>
+        Sign in again
+      </button>
+    </p>
   );
 }

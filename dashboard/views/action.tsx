@@ -3,7 +3,10 @@ import { useEffect } from "preact/hooks";
 import { visible } from "../../core/card/visible.ts";
 import { useKeys } from "../keyboard.ts";
 import { AgentSays, Facts } from "../parts/facts.tsx";
+import { GlassPanel } from "../parts/glass-panel.tsx";
+import { BrokenGlass, ReviewPanel } from "../parts/review-panel.tsx";
 import { DecisionPanel } from "../parts/decision-panel.tsx";
+import { Evidence } from "../parts/evidence.tsx";
 import { Left, RiskMark, Seats } from "../parts/marks.tsx";
 import { Payload } from "../parts/payload.tsx";
 import { StopPanel } from "../parts/stop-panel.tsx";
@@ -12,6 +15,7 @@ import { go } from "../route.ts";
 import { session } from "../session.ts";
 import { useStore } from "../store.ts";
 import { useAction, type Shown } from "../use-action.ts";
+import { useGlass } from "../use-glass.ts";
 import type { SessionView } from "../../schemas/session.ts";
 
 /** One action: what will run, who decides, and what has happened. */
@@ -53,6 +57,7 @@ type Part = { shown: Shown; me: SessionView; reload: () => Promise<void> };
 
 function Whole({ shown, me, reload }: Part): JSX.Element {
   const { card, action, events } = shown;
+  const terms = useGlass(shown);
   return (
     <article class="action">
       <header class="heading">
@@ -75,9 +80,13 @@ function Whole({ shown, me, reload }: Part): JSX.Element {
         {(card.open.revoke || card.open.rollback) && <StopPanel shown={shown} me={me} reload={reload} />}
       </aside>
       <div class="rest">
+        <BrokenGlass card={card} />
+        {terms?.mayReview.allowed === true && <ReviewPanel card={card} reload={reload} />}
         <AgentSays lines={card.agentSays} />
+        {terms?.mayBreak.allowed === true && <GlassPanel shown={shown} terms={terms} reload={reload} />}
         <Payload action={action} />
         <Timeline events={events} />
+        <Evidence id={card.id} />
       </div>
     </article>
   );

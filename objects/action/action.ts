@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Command, Facts } from "../../core/machine/command.ts";
-import { nextDue } from "../../core/machine/deadlines.ts";
+import { isOver } from "../../core/machine/deadlines.ts";
 import { engine } from "../../core/machine/emissions.ts";
 import { foldAll } from "../../core/machine/fold.ts";
 import { step, type Step } from "../../core/machine/step.ts";
@@ -8,7 +8,8 @@ import type { OutboxRow } from "../../core/outbox.ts";
 import { eventView, viewOf } from "../../core/view.ts";
 import type { ActionView, Callback } from "../../schemas/action.ts";
 import type { Shown, Sight } from "../../schemas/channel.ts";
-import type { Event } from "../../schemas/event.ts";
+import type { Actor, Event } from "../../schemas/event.ts";
+import { standingOf } from "../../schemas/standing.ts";
 import type { Payload } from "../../schemas/stored.ts";
 import {
   contractNow,
@@ -20,9 +21,10 @@ import {
   refusedIdempotency,
   scopeFault,
 } from "./judging.ts";
-import type { NewAction, Reply, SendRight, Told } from "./messages.ts";
-import { boardDueAfter, Outbox, type Ack, type Failure } from "./outbox.ts";
-import { changeOf, send } from "./outgoing.ts";
+import { channelsAfter, glassOf } from "./glass.ts";
+import type { GlassReply, Known, NewAction, Reply, SendRight, Told } from "./messages.ts";
+import { Outbox, type Ack, type Failure } from "./outbox.ts";
+import { send } from "./outgoing.ts";
 import * as rows from "./rows.ts";
 import { newborn } from "./newborn.ts";
 import { Store, type Loaded } from "./store.ts";
@@ -44,7 +46,10 @@ export class Action extends DurableObject<Env> {
     super(ctx, env);
     this.#store = new Store(ctx.storage);
     this.#outbox = new Outbox(this.#store, (change) => send(env, ctx, change));
-    this.#waiters = new Waiters(ctx);
+    const registry = `${ctx.id.name?.split("/")[0] ?? ""}/registry`;
+    this.#waiters = new Waiters(ctx, (holders, now) =>
+      env.REGISTRY.getByName(registry).readers(holders, now),
+    );
   }
 
   /** Takes a request in. The same key with the same body answers as the first time; with another body it is refused. */
@@ -75,7 +80,7 @@ export class Action extends DurableObject<Env> {
    * Any later command. The caller's key makes it happen once: the same key and body gets the first answer, also
    * when the action has long moved on.
    */
-  tell({ command, known, key, fingerprint, origin }: Told): Reply {
+  tell({ command, known, key, fingerprint, origin, epoch = null }: Told): Reply {
     const there = this.#store.load();
     if (there === null) return { kind: "absent" };
     const mark = key === null ? null : { actor: command.actor.id, key, fingerprint };
@@ -85,8 +90,9 @@ export class Action extends DurableObject<Env> {
     if (contract === undefined) return { kind: "needsContract", type: there.payload.type };
     const outOfScope = command.type === "claim" ? scopeFault(there.payload, known, command.actor.id) : null;
     const facts: Facts = { contract, directory: known.directory, operator: known.operator, outOfScope };
-    const current = { ...there, stored: { ...there.stored, origin, subscribers: [...known.subscribers] } };
-    return this.#commit(current, command, facts, mark, origin);
+    const stored = { ...there.stored, origin, subscribers: [...known.subscribers] };
+    const current = { ...there, stored, links: known.links ?? [] };
+    return this.#commit(current, command, facts, mark, origin, epoch);
   }
 
   /** The action as JSON text; null where there is none. Shows what time has already made true, and writes nothing. */
@@ -120,9 +126,16 @@ export class Action extends DurableObject<Env> {
   override fetch(request: Request): Response {
     const there = this.#store.load();
     if (there === null) return new Response(null, { status: 404 });
+    const standing = standingOf(request);
+    if (standing === null) return new Response(null, { status: 400 });
     const { searchParams, origin } = new URL(request.url);
     const missed = rows.readEvents(this.#store.sql, Number(searchParams.get("afterSeq") ?? 0));
-    return this.#waiters.open(this.#messages(there, missed), origin);
+    return this.#waiters.open(this.#messages(there, missed), origin, standing);
+  }
+
+  /** Somebody's access may have ended: closes the streams of those who may not read any more. @returns how many stay. */
+  recheck(): Promise<number> {
+    return this.#waiters.recheck(Date.now());
   }
 
   override webSocketClose(socket: WebSocket, code: number): void {
@@ -144,19 +157,19 @@ export class Action extends DurableObject<Env> {
     const now = Date.now();
     this.#tick();
     const begun = this.#outbox.begin(row, now);
-    const sight = begun.kind === "send" ? this.sight(begun.shown) : null;
+    const sight = begun.kind === "send" ? this.sight(begun.shown, begun.unsure) : null;
     if (begun.kind !== "send") return begun;
     return sight === null ? { kind: "settled" } : { kind: "send", body: sight };
   }
 
   /** What a channel has to show of the action, a `Sight` as JSON text; null where there is no action. */
-  sight(shown: Shown | null = null): string | null {
+  sight(shown: Shown | null = null, unsure = false): string | null {
     const there = this.#store.load();
     if (there === null) return null;
     const { description, rollback } = there.payload.contract;
     const told = { description: description ?? null, rollback: rollback !== null };
     const action = this.#viewNow(there, there.stored.origin);
-    return JSON.stringify({ action, told, shown } satisfies Sight);
+    return JSON.stringify({ action, told, shown, unsure } satisfies Sight);
   }
 
   /** A delivery did not arrive; it is tried again, or kept as a dead letter, and the next level is told at once. */
@@ -185,9 +198,13 @@ export class Action extends DurableObject<Env> {
   /** What the Board is to hold of this action, an `ActionChanged` as JSON text; null where there is none. */
   refresh(): string | null {
     const there = this.#store.load();
-    return there === null
-      ? null
-      : JSON.stringify(changeOf(there.payload, there.stored, this.#store.deadLetters(there), [], false));
+    return there === null ? null : JSON.stringify(this.#outbox.change(there, [], false));
+  }
+
+  /** What somebody may do about breaking the glass, now. */
+  glass(known: Known, actor: Actor): GlassReply {
+    const there = this.#store.load();
+    return there === null ? { kind: "absent" } : glassOf(there, known, actor, Date.now());
   }
 
   callback(): Callback | null {
@@ -212,40 +229,49 @@ export class Action extends DurableObject<Env> {
     }
   }
 
-  #commit(there: Loaded, command: Command, facts: Facts, mark: rows.Mark | null, origin: string): Reply {
+  #commit(
+    there: Loaded,
+    command: Command,
+    facts: Facts,
+    mark: rows.Mark | null,
+    origin: string,
+    epoch: number | null = null,
+  ): Reply {
     const now = Date.now();
     const { payload, stored } = there;
     const taken = step(payload, stored.state, command, facts, now);
-    if (taken.events.length > 0) this.#append(there, taken, mark, now);
+    if (taken.events.length > 0) this.#append(there, taken, mark, now, epoch);
     const after = this.#store.load() ?? there;
     if (taken.refusal !== null) return { kind: "refused", refusal: taken.refusal, place: placeOf(after) };
     return this.#done(after, taken.answerSeq ?? after.stored.state.seq, origin, true);
   }
 
-  #append(there: Loaded, taken: Step, mark: rows.Mark | null, now: number): void {
+  #append(there: Loaded, taken: Step, mark: rows.Mark | null, now: number, epoch: number | null): void {
     const { payload, stored } = there;
     const { state, events, refusal } = taken;
     const { sql } = this.#store;
     // The Board must know of every action and of its end; the steps between may reach it a little late.
-    const confirm = stored.state.seq === 0 || nextDue(payload, state) === null;
+    const confirm = stored.state.seq === 0 || isOver(payload, state);
     let entered: OutboxRow[] = [];
     const after = this.#store.write(() => {
       if (stored.state.seq === 0) rows.createAction(sql, payload);
       // The key belongs to the command that was carried out: a refused one may come again and be judged anew.
       const last = refusal === null ? events.at(-1) : undefined;
       for (const event of events) rows.insertEvent(sql, event, event === last ? mark : null);
-      const next = { payload, stored: { ...stored, state } };
+      const next = { payload, stored: { ...stored, state, channels: channelsAfter(there, events) } };
       entered = this.#outbox.enter(next, events, now);
-      return { payload, stored: { ...next.stored, boardDue: boardDueAfter(stored, confirm, now) } };
+      return { payload, stored: this.#outbox.telling(next, confirm, now) };
     });
     if (after === null) return;
-    this.#waiters.announce(this.#messages(after, events));
+    this.#waiters.announce(this.#messages(after, events), epoch, now);
     this.ctx.waitUntil(this.#outbox.first(after, entered, confirm));
   }
 
-  /** Deadlines that have passed become events. */
+  /** Deadlines that have passed become events, and notices that nobody confirms dead letters. */
   #tick(): void {
     this.#engineDoes({ type: "tick", actor: engine });
+    const level = this.#outbox.giveUp(Date.now());
+    if (level !== null) this.#engineDoes({ type: "escalate", actor: engine, level });
   }
 
   #engineDoes(command: Command): void {
@@ -253,7 +279,7 @@ export class Action extends DurableObject<Env> {
     if (there === null) return;
     const facts = { contract: null, directory: nobody, operator: false, outOfScope: null };
     const taken = step(there.payload, there.stored.state, command, facts, Date.now());
-    if (taken.events.length > 0) this.#append(there, taken, null, Date.now());
+    if (taken.events.length > 0) this.#append(there, taken, null, Date.now(), null);
   }
 
   #viewNow({ payload, stored }: Loaded, origin: string): ActionView {

@@ -1,12 +1,24 @@
 import { besideCard } from "../../core/outbox.ts";
 import type { Shown } from "../../schemas/channel.ts";
+import type { Suppression } from "../../schemas/notice.ts";
 import { findCard, holdCard, releaseCard, writeCard } from "./card-rows.ts";
-import { closeOutbox, closeShown, leaseOutbox, openOutbox, waitingUntil, wakeOutbox } from "./rows.ts";
+import {
+  closeOutbox,
+  closeShown,
+  leaseOutbox,
+  openOutbox,
+  suppressOutbox,
+  waitingUntil,
+  wakeOutbox,
+} from "./outbox-rows.ts";
 
 /**
  * The cards that channels show of this action. There is one right to send to each recipient at a time: whoever begins
  * takes it, and a message that a queue hands out twice finds it taken, or finds that the card shows what it was about.
  */
+
+/** In place of an outbox row's: the card is to be edited, and no row is behind it. */
+export const editSeq = 0;
 
 /** How long a sender has: longer than its calls can take together, so that none outlives its right. */
 export const holdMs = 30_000;
@@ -16,14 +28,20 @@ export type Begun =
   | { kind: "settled" }
   /** Somebody else is sending to this recipient, and what is left comes due when they have done. */
   | { kind: "held" }
-  | { kind: "send"; shown: Shown | null };
+  /** `unsure`: somebody began before and no card is known, so there may be one that nobody heard the answer about. */
+  | { kind: "send"; shown: Shown | null; unsure: boolean };
 
 /** Takes the right to send one row. `seq` and `sink` name an outbox row; times are epoch ms. Inside a transaction. */
 export function begin(sql: SqlStorage, { seq, sink }: { seq: number; sink: string }, now: number): Begun {
+  if (seq === editSeq) return beginEdit(sql, sink, now);
   const row = openOutbox(sql, seq, sink);
   if (row === null) return { kind: "settled" };
   const card = findCard(sql, sink);
-  if (card !== null && card.heldUntil !== null && card.heldUntil > now) return { kind: "held" };
+  if (card !== null && card.heldUntil !== null && card.heldUntil > now) {
+    // It was not sent, so it waits no longer than for whoever is sending.
+    if (row.due > card.heldUntil) leaseOutbox(sql, { ...row, due: card.heldUntil });
+    return { kind: "held" };
+  }
   // Whoever asked to be left alone is left alone by what came after it too.
   const waiting = waitingUntil(sql, row, now);
   if (waiting !== null) {
@@ -32,11 +50,35 @@ export function begin(sql: SqlStorage, { seq, sink }: { seq: number; sink: strin
   }
   const shown = card?.shown ?? null;
   if (shown !== null && shown.seq >= seq && !besideCard.has(row.type)) {
-    closeOutbox(sql, seq, sink);
+    closeOutbox(sql, seq, sink, now);
     return { kind: "settled" };
   }
   holdCard(sql, sink, now + holdMs);
-  return { kind: "send", shown };
+  return { kind: "send", shown, unsure: card !== null && shown === null };
+}
+
+/** The right to edit a card that is there, because of something that is no event of this action. */
+function beginEdit(sql: SqlStorage, sink: string, now: number): Begun {
+  const card = findCard(sql, sink);
+  if (card !== null && card.heldUntil !== null && card.heldUntil > now) return { kind: "held" };
+  if (card === null || card.shown === null) return { kind: "settled" };
+  holdCard(sql, sink, now + holdMs);
+  return { kind: "send", shown: card.shown, unsure: false };
+}
+
+/**
+ * A message was not sent, because its recipient has had enough of them or has a card for the same. That is no delivery.
+ * @returns whether something of the recipient's has come due.
+ */
+export function suppress(
+  sql: SqlStorage,
+  { seq, sink }: { seq: number; sink: string },
+  reason: Suppression,
+  now: number,
+): boolean {
+  suppressOutbox(sql, seq, sink, reason);
+  releaseCard(sql, sink);
+  return wakeOutbox(sql, sink, now);
 }
 
 /** Gives the right back after a send that did not arrive. */
@@ -52,6 +94,6 @@ export function settle(sql: SqlStorage, sink: string, shown: Shown, now: number)
   const before = findCard(sql, sink)?.shown ?? null;
   const newer = before !== null && before.ts === shown.ts && before.seq > shown.seq ? before : shown;
   writeCard(sql, sink, newer);
-  closeShown(sql, sink, newer.seq);
+  closeShown(sql, sink, newer.seq, now);
   return wakeOutbox(sql, sink, now);
 }

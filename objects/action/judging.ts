@@ -13,7 +13,11 @@ import type { Loaded } from "./store.ts";
 export const moving: ReadonlySet<State> = new Set<State>(["pending", "executing", "rolling_back"]);
 
 /** Commands that are judged by the policy in force, beside the contract that the action has kept. */
-export const judgedNow: ReadonlySet<Command["type"]> = new Set<Command["type"]>(["vote", "claim"]);
+export const judgedNow: ReadonlySet<Command["type"]> = new Set<Command["type"]>([
+  "vote",
+  "claim",
+  "breakGlass",
+]);
 
 /** For what needs no people: time passing, or a view. */
 export const nobody: Directory = { version: 0, people: {}, agents: {}, groups: {}, delegations: [] };

@@ -3,6 +3,7 @@ import type { Refusal } from "../../core/refusal.ts";
 import type { ActionChannel } from "../../schemas/channel.ts";
 import type { Contract, RoleClass } from "../../schemas/policy.ts";
 import type { Directory } from "../../schemas/directory.ts";
+import type { SlackLink } from "../../schemas/link.ts";
 import type { Lease, Payload, Subscriber } from "../../schemas/stored.ts";
 
 /** What the Worker has looked up for a command; passed in, because the object looks nothing up by itself. */
@@ -15,6 +16,8 @@ export type Known = {
   readonly roles: Readonly<Record<string, RoleClass>>;
   readonly operator: boolean;
   readonly subscribers: readonly Subscriber[];
+  /** Which Slack user is which person; only where people are told whom the contract did not name. */
+  readonly links?: readonly SlackLink[];
 };
 
 /** A request to be taken in; the object adds the time. */
@@ -34,6 +37,8 @@ export type Told = {
   readonly key: string | null;
   readonly fingerprint: string;
   readonly origin: string;
+  /** How many withdrawals of access the Registry had counted a few seconds ago at most; left out where nobody asked. */
+  readonly epoch?: number | null;
 };
 
 /** Where an action stands, beside a refusal. */
@@ -46,6 +51,12 @@ export type Place = { state: string; stateDetail: string | null; seq: number };
 export type Reply =
   | { kind: "done"; body: string; seq: number; lease: LeaseAnswer | null; fresh: boolean }
   | { kind: "refused"; refusal: Refusal; place: Place | null }
+  | { kind: "needsContract"; type: string }
+  | { kind: "absent" };
+
+/** What somebody may do about breaking the glass. `body` is a `GlassTerms` as JSON text; `needsContract` as above. */
+export type GlassReply =
+  | { kind: "found"; body: string }
   | { kind: "needsContract"; type: string }
   | { kind: "absent" };
 

@@ -19,6 +19,8 @@ export function newborn({
     alarmAt: null,
     boardSeq: 0,
     boardDue: null,
+    news: 0,
+    reported: { answers: 0, notified: false },
     deadLetters: 0,
   };
 }

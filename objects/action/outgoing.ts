@@ -2,37 +2,33 @@ import type { OutboxRow } from "../../core/outbox.ts";
 import { nextDue } from "../../core/machine/deadlines.ts";
 import { timingsOf } from "../../core/timings.ts";
 import { summaryOf, viewOf, withoutPayload } from "../../core/view.ts";
-import type { ActionChanged, DeadLetter, Delivery } from "../../schemas/message.ts";
-import type { Payload, StoredAction } from "../../schemas/stored.ts";
+import type { ActionChanged, Delivery, Sends } from "../../schemas/message.ts";
+import type { Loaded } from "./store.ts";
 
 /** A queue message holds 128 KB; ten views without payload stay well under half of that. */
 const deliveriesPerMessage = 10;
 
 /** One recipient's notice of one event, rendered from the action as it is now. */
-export function deliveryOf(payload: Payload, { state, origin }: StoredAction, row: OutboxRow): Delivery {
+export function deliveryOf({ payload, stored: { state, origin } }: Loaded, row: OutboxRow): Delivery {
   const view = withoutPayload(viewOf(payload, state, origin));
   const { seq, sink, type, at } = row;
   return { workspace: payload.workspace, action: payload.id, seq, sink, type, at, view };
 }
 
-/** What the consumers are told. `ack`: the action wants to know that the Board has it. */
-export function changeOf(
-  payload: Payload,
-  { state }: StoredAction,
-  deadLetters: DeadLetter[],
-  deliveries: Delivery[],
-  ack: boolean,
-): ActionChanged {
+/** What the consumers are told beside where the action stands. `ack`: it wants to know that the Board has it. */
+export type Outgoing = Pick<ActionChanged, "ack" | "deadLetters" | "deliveries"> & { sends: Sends };
+
+export function changeOf({ payload, stored }: Loaded, outgoing: Outgoing): ActionChanged {
+  const { state, news } = stored;
   return {
     workspace: payload.workspace,
     action: payload.id,
     seq: state.seq,
-    ack,
     summary: summaryOf(payload, state),
     timings: timingsOf(payload, state),
     dueAt: nextDue(payload, state)?.at ?? null,
-    deadLetters,
-    deliveries,
+    news,
+    ...outgoing,
   };
 }
 

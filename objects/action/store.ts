@@ -1,10 +1,18 @@
-import { nextDue } from "../../core/machine/deadlines.ts";
+import { isOver, nextDue } from "../../core/machine/deadlines.ts";
+import { reportDue } from "../../core/outbox.ts";
+import type { SlackLink } from "../../schemas/link.ts";
 import type { DeadLetter } from "../../schemas/message.ts";
 import type { Payload, StoredAction } from "../../schemas/stored.ts";
+import { readDeadLetters, readyOutbox, sumOutbox } from "./outbox-rows.ts";
 import * as rows from "./rows.ts";
 
 /** One action as it is kept in memory while its object is awake. */
-export type Loaded = { readonly payload: Payload; readonly stored: StoredAction };
+export type Loaded = {
+  readonly payload: Payload;
+  readonly stored: StoredAction;
+  /** Which Slack user is which person, where a command has brought it along; never kept. */
+  readonly links?: readonly SlackLink[];
+};
 
 /**
  * The rows of one action and the copy of them in memory. Everything that is written goes through `write`, in one
@@ -24,6 +32,7 @@ export class Store {
   load(): Loaded | null {
     if (this.#loaded !== null) return this.#loaded;
     if (!rows.exists(this.sql)) return null;
+    readyOutbox(this.sql);
     this.#loaded = { payload: rows.readPayload(this.sql), stored: rows.readStored(this.sql) };
     return this.#loaded;
   }
@@ -61,13 +70,15 @@ export class Store {
 
   /** Deliveries that used up their tries; none is looked for where none is counted. */
   deadLetters({ stored }: Loaded): DeadLetter[] {
-    return stored.deadLetters === 0 ? [] : rows.readDeadLetters(this.sql);
+    return stored.deadLetters === 0 ? [] : readDeadLetters(this.sql);
   }
 
   /** Sets the alarm to the next thing that is due, unless it is set for then or earlier: an early one arms itself again. */
   #armed(after: Loaded, patienceMs: number): Loaded {
     const { payload, stored } = after;
-    const candidates = [nextDue(payload, stored.state)?.at, stored.boardDue, rows.nextOutboxDue(this.sql)];
+    const { due, ...answers } = sumOutbox(this.sql);
+    const report = reportDue(answers, stored.reported, isOver(payload, stored.state));
+    const candidates = [nextDue(payload, stored.state)?.at, stored.boardDue, due, report];
     const wanted = Math.min(...candidates.map((at) => at ?? Infinity));
     const { alarmAt } = stored;
     const now = Date.now();

@@ -1,41 +1,39 @@
-import * as v from "valibot";
-
-const Attachment = v.object({ origin: v.string() });
+import type { Standing } from "../../schemas/standing.ts";
+import { Sockets, type AskReaders } from "../sockets.ts";
 
 /**
  * Whoever waits for this action. WebSockets hibernate: they hold neither memory nor the object awake. Long-polls do
  * for as long as they last, which the Worker bounds at a minute. Neither is the only copy of anything.
  */
 export class Waiters {
-  readonly #ctx: DurableObjectState;
+  readonly #sockets: Sockets;
   readonly #polls = new Set<() => void>();
 
-  constructor(ctx: DurableObjectState) {
-    this.#ctx = ctx;
-    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+  constructor(ctx: DurableObjectState, ask: AskReaders) {
+    this.#sockets = new Sockets(ctx, ask);
   }
 
   /** Accepts a socket and sends what it has missed. `messages` are rendered for the address it came by. */
-  open(messages: (origin: string) => string[], origin: string): Response {
-    const { 0: client, 1: server } = new WebSocketPair();
-    this.#ctx.acceptWebSocket(server);
-    server.serializeAttachment({ origin } satisfies v.InferOutput<typeof Attachment>);
-    for (const message of messages(origin)) server.send(message);
-    return new Response(null, { status: 101, webSocket: client });
+  open(messages: (origin: string) => string[], origin: string, standing: Standing): Response {
+    const { socket, answer } = this.#sockets.accept(standing, origin);
+    for (const message of messages(origin)) socket.send(message);
+    return answer;
   }
 
-  /** Tells everybody at once. A socket that cannot be written to comes back by itself and asks for what it missed. */
-  announce(messages: (origin: string) => string[]): void {
+  /**
+   * Tells everybody at once. `epoch`: how many withdrawals of access the Registry had counted at most a few seconds ago,
+   * where whoever caused this knows it. A socket that was proven at that count needs no asking, which keeps a Registry
+   * request out of the way from a decision to whoever waits for it.
+   */
+  announce(messages: (origin: string) => string[], epoch: number | null, now: number): void {
     for (const resume of this.#polls) resume();
     this.#polls.clear();
-    for (const socket of this.#ctx.getWebSockets()) {
-      try {
-        const { origin } = v.parse(Attachment, socket.deserializeAttachment());
-        for (const message of messages(origin)) socket.send(message);
-      } catch (error) {
-        console.error("stream", error);
-      }
-    }
+    this.#sockets.send(messages, (standing) => epoch !== null && epoch <= standing.epoch, now);
+  }
+
+  /** Closes the sockets of those who may not read any more. @returns how many stay. */
+  recheck(now: number): Promise<number> {
+    return this.#sockets.recheck(now);
   }
 
   /** Resolves at the next announcement, or after `waitMs`. */
@@ -48,9 +46,7 @@ export class Waiters {
     this.#polls.delete(resolve);
   }
 
-  /** Answers a close, or the client would wait ten seconds for it. Only 1000 and 3000 to 4999 may be sent. */
   close(socket: WebSocket, code: number): void {
-    const sendable = code === 1000 || (code >= 3000 && code <= 4999);
-    socket.close(sendable ? code : 1000, "closed");
+    this.#sockets.close(socket, code);
   }
 }

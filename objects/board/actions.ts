@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { ActionSummary } from "../../schemas/action.ts";
-import type { ActionChanged } from "../../schemas/message.ts";
+import type { ActionChanged, Sends } from "../../schemas/message.ts";
 import { type Condition, isOpen } from "./filter.ts";
 
 /** The statements on `actions`, one function each. Stored rows are parsed, never trusted. */
@@ -10,47 +10,61 @@ const Listed = v.object({ row: v.number(), summary: StoredSummary });
 type Listed = v.InferOutput<typeof Listed>;
 
 const Place = v.object({
+  row: v.number(),
   seq: v.number(),
   open: v.number(),
   due_at: v.nullable(v.number()),
   summary: v.string(),
   timings: v.nullable(v.string()),
+  delivered: v.number(),
+  failed: v.number(),
+  notified_at: v.nullable(v.number()),
 });
 export type Place = v.InferOutput<typeof Place>;
 
 const Id = v.object({ row: v.number(), id: v.string() });
 const Count = v.object({ state: v.string(), count: v.number() });
 
+const placeColumns = "row, seq, open, due_at, summary, timings, delivered, failed, notified_at";
+
 /** What the Board has of one action, or null. */
 export function findAction(sql: SqlStorage, id: string): Place | null {
-  const [row] = sql
-    .exec("SELECT seq, open, due_at, summary, timings FROM actions WHERE id = ?", id)
-    .toArray();
+  const [row] = sql.exec(`SELECT ${placeColumns} FROM actions WHERE id = ?`, id).toArray();
   return row === undefined ? null : v.parse(Place, row);
 }
 
-export function insertAction(sql: SqlStorage, change: ActionChanged): void {
+export function insertAction(sql: SqlStorage, change: ActionChanged, sends: Sends): void {
   const { action, seq, summary, dueAt } = change;
   const open = isOpen(summary.state) ? 1 : 0;
   const { timings, endedAt } = timingColumns(change);
-  const insert =
-    "INSERT INTO actions (id, seq, open, due_at, summary, timings, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?)";
-  sql.exec(insert, action, seq, open, dueAt, JSON.stringify(summary), timings, endedAt);
+  const { delivered, failed, notifiedAt } = sends;
+  const insert = `INSERT INTO actions (id, seq, open, due_at, summary, timings, ended_at, delivered, failed, notified_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  const values = [action, seq, open, dueAt, JSON.stringify(summary), timings, endedAt];
+  sql.exec(insert, ...values, delivered, failed, notifiedAt);
 }
 
 /**
  * A newer summary in the same row. `open` is set only where it changes: SQLite writes the index entry of every column
  * that a statement names, changed or not, and each is a billed row.
  */
-export function updateAction(sql: SqlStorage, change: ActionChanged, place: Place): void {
+export function updateAction(sql: SqlStorage, change: ActionChanged, place: Place, sends: Sends): void {
   const { action, seq, summary, dueAt } = change;
   const open = isOpen(summary.state) ? 1 : 0;
   const text = JSON.stringify(summary);
   const { timings, endedAt } = timingColumns(change);
-  const set = "seq = ?, due_at = ?, summary = ?, timings = coalesce(?, timings), ended_at = ?";
-  const values = [seq, dueAt, text, timings, endedAt];
+  const set = `seq = ?, due_at = ?, summary = ?, timings = coalesce(?, timings), ended_at = ?,
+    delivered = ?, failed = ?, notified_at = ?`;
+  const { delivered, failed, notifiedAt } = sends;
+  const values = [seq, dueAt, text, timings, endedAt, delivered, failed, notifiedAt];
   if (open === place.open) sql.exec(`UPDATE actions SET ${set} WHERE id = ?`, ...values, action);
   else sql.exec(`UPDATE actions SET ${set}, open = ? WHERE id = ?`, ...values, open, action);
+}
+
+/** The same row with nothing new but what came of sending. */
+export function updateSends(sql: SqlStorage, { row }: Place, { delivered, failed, notifiedAt }: Sends): void {
+  const set = "UPDATE actions SET delivered = ?, failed = ?, notified_at = ? WHERE row = ?";
+  sql.exec(set, delivered, failed, notifiedAt, row);
 }
 
 /** Whether a row says what the action says, as far as the figures and the lists go. */

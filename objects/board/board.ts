@@ -5,6 +5,9 @@ import type { ActionList, ActionSummary } from "../../schemas/action.ts";
 import { limits } from "../../schemas/limits.ts";
 import type { ActionChanged } from "../../schemas/message.ts";
 import type { Figures, MetricsWindow } from "../../schemas/metrics.ts";
+import type { NoticeVerdict } from "../../schemas/notice.ts";
+import { standingOf } from "../../schemas/standing.ts";
+import type { Action } from "../action/action.ts";
 import { migrate } from "../migrate.ts";
 import {
   countOpen,
@@ -17,14 +20,18 @@ import {
   openActions,
   overdueActions,
   updateAction,
+  updateSends,
+  type Place,
 } from "./actions.ts";
 import { dropDeadLetters, listDeadLetters, putDeadLetters, type Lost } from "./dead-letters.ts";
 import { Feed } from "./feed.ts";
 import { conditionsOf, needsScan, type ListFilter } from "./filter.ts";
 import { Metrics } from "./metrics.ts";
 import { migrations } from "./migrations.ts";
+import { Notices, type NoticeAsked } from "./notices.ts";
 import { pointOf, pointSinkOf, type PointSink } from "./points.ts";
-import { newlyDecided, type Sends } from "./timings.ts";
+import { recheckAll, watch } from "./streams.ts";
+import { latestSends, newlyDecided } from "./timings.ts";
 
 /** A page of a list: at most `limit` items (100 and fewer), on from `cursor`. */
 export type Page = { cursor?: string | undefined; limit: number };
@@ -42,17 +49,42 @@ export type Inbox = {
  */
 export class Board extends DurableObject<Env> {
   readonly #sql: SqlStorage;
+  readonly #workspace: string;
   readonly #feed: Feed;
   readonly #metrics: Metrics;
   readonly #points: PointSink;
+  readonly #notices: Notices;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
     migrate(ctx.storage, migrations);
-    this.#feed = new Feed(ctx);
+    this.#workspace = ctx.id.name?.split("/")[0] ?? "";
+    const registry = `${this.#workspace}/registry`;
+    this.#feed = new Feed(ctx, (holders, now) => env.REGISTRY.getByName(registry).readers(holders, now));
     this.#metrics = new Metrics(ctx.storage);
     this.#points = pointSinkOf(env);
+    this.#notices = new Notices(ctx.storage);
+  }
+
+  /** Whether a message to people is to be sent, within what they are sent in an hour (threat T10). */
+  allow(asked: NoticeAsked): NoticeVerdict {
+    return this.#notices.ask(asked);
+  }
+
+  /** Tells people the numbers that stand for messages not sent. What is not told by it is looked at again. */
+  override async alarm(): Promise<void> {
+    const due = this.#notices.tallies.due(Date.now());
+    if (due.length === 0) return;
+    try {
+      const tallies = due.map(({ tally }) => tally);
+      const told = await this.ctx.exports.Fanout.tellTallies(this.#workspace, tallies);
+      for (const [at, one] of due.entries()) {
+        this.#notices.tallies.told(one, told[at] ?? { kind: "unsure" }, Date.now());
+      }
+    } catch (error) {
+      console.error("tallies", this.ctx.id.name, error);
+    }
   }
 
   /** Takes in what changed, in one transaction. What it already has, or has newer, changes nothing. */
@@ -69,7 +101,26 @@ export class Board extends DurableObject<Env> {
 
   /** The feed: a WebSocket that hibernates. The Worker has authenticated the caller. */
   override fetch(request: Request): Response {
-    return this.#feed.open(new URL(request.url).searchParams.get("after"), Date.now());
+    const standing = standingOf(request);
+    if (standing === null) return new Response(null, { status: 400 });
+    return this.#feed.open(new URL(request.url).searchParams.get("after"), standing, Date.now());
+  }
+
+  /** Somebody's access to the workspace may have ended: closes what is open of theirs (threat T21). */
+  async reauthorise(): Promise<void> {
+    await Promise.all([
+      this.#feed.recheck(Date.now()),
+      recheckAll(this.#sql, (action) => this.#actionOf(action).recheck()),
+    ]);
+  }
+
+  /**
+   * A person or a service has opened a stream of an action. The action looks at its sockets once more, because what was
+   * withdrawn before this closed only what was noted then.
+   */
+  async follows(action: string): Promise<void> {
+    watch(this.#sql, action);
+    await this.#actionOf(action).recheck();
   }
 
   override webSocketClose(socket: WebSocket, code: number): void {
@@ -78,6 +129,10 @@ export class Board extends DurableObject<Env> {
 
   override webSocketError(): void {
     // The runtime drops the socket; whoever held it comes back.
+  }
+
+  #actionOf(action: string): DurableObjectStub<Action> {
+    return this.env.ACTIONS.getByName(`${this.#workspace}/${action}`);
   }
 
   /** Told only after the commit, so that nobody is shown what is then not so. */
@@ -90,6 +145,7 @@ export class Board extends DurableObject<Env> {
       const point = pointOf(change);
       if (point !== null) this.#points.write(point);
     }
+    this.#notices.changed(taken, Date.now());
     this.#feed.announce(
       taken.map(({ summary }) => summary),
       Date.now(),
@@ -107,11 +163,22 @@ export class Board extends DurableObject<Env> {
     const known = place?.seq ?? -1;
     if (change.seq < known) return false;
     const differs = change.seq > known || (exact && place !== null && !isSame(place, change));
-    if (place === null) insertAction(this.#sql, change);
-    else if (differs) updateAction(this.#sql, change, place);
+    this.#put(change, place, differs);
     if (exact || change.seq > known) dropDeadLetters(this.#sql, change.action, change.deadLetters);
     putDeadLetters(this.#sql, change.action, change.deadLetters);
     return differs;
+  }
+
+  /** Writes one row where something is new. What came of sending grows also while the action stands still. */
+  #put(change: ActionChanged, place: Place | null, differs: boolean): void {
+    const sends = latestSends(place, change.sends);
+    if (place === null) return insertAction(this.#sql, change, sends);
+    const delivered = sends.delivered - place.delivered;
+    const failed = sends.failed - place.failed;
+    const grown = delivered > 0 || failed > 0;
+    if (differs) updateAction(this.#sql, change, place, sends);
+    else if (grown || sends.notifiedAt !== place.notified_at) updateSends(this.#sql, place, sends);
+    if (grown) this.#metrics.grown(place.row, delivered, failed);
   }
 
   /**
@@ -185,11 +252,6 @@ export class Board extends DurableObject<Env> {
   /** A person has opened an action. @returns false where it waits for nobody, or has not come here yet. */
   see(action: string, person: string, now: number): boolean {
     return this.#metrics.see(action, person, now);
-  }
-
-  /** What came of sending an action's notices. */
-  sent(sends: Sends): void {
-    this.#metrics.sent(sends);
   }
 
   /** Open actions by state. Finished ones are not counted: their number only grows, and so would the price of asking. */

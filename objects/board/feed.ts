@@ -1,15 +1,15 @@
 import type { ActionSummary } from "../../schemas/action.ts";
 import type { FeedMessage } from "../../schemas/session.ts";
-import * as v from "valibot";
+import type { Standing } from "../../schemas/standing.ts";
+import { Sockets, type AskReaders } from "../sockets.ts";
 
-/** What a socket keeps while the object hibernates. */
-const Attachment = v.object({ endsAt: v.number() });
-
-/**
- * How long a socket is told anything. Whoever holds it comes back with a new ticket, which takes a session that is still
- * good: so this bounds what somebody still sees after their access is gone.
- */
+/** How long a socket is told anything. Whoever holds it comes back with a new ticket. */
 const lifeMs = 10 * 60_000;
+/**
+ * The Registry says at once when somebody's access is withdrawn. Should that get lost, nobody is told anything who was not
+ * asked for within this time.
+ */
+const provenMs = 3_000;
 /** Changes kept for those who were away for a moment: some 300 kB. */
 const kept = 500;
 
@@ -18,22 +18,25 @@ const kept = 500;
  * a reader who comes back after that is told to load the queue anew. Only ever speaks; nothing is decided over it.
  */
 export class Feed {
+  readonly #sockets: Sockets;
   readonly #ctx: DurableObjectState;
   /** Names this life of the object: a number counted in another one means nothing here. */
   readonly #life = crypto.randomUUID().slice(0, 8);
   readonly #changes: { number: number; summary: ActionSummary }[] = [];
   #number = 0;
 
-  constructor(ctx: DurableObjectState) {
+  constructor(ctx: DurableObjectState, ask: AskReaders) {
     this.#ctx = ctx;
-    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+    this.#sockets = new Sockets(ctx, ask);
   }
 
-  /** Accepts a socket: hello, then what it has missed since `after`, where that is still known. */
-  open(after: string | null, now: number): Response {
-    const { 0: client, 1: server } = new WebSocketPair();
-    this.#ctx.acceptWebSocket(server);
-    server.serializeAttachment({ endsAt: now + lifeMs } satisfies v.InferOutput<typeof Attachment>);
+  /**
+   * Accepts a socket: hello, then what it has missed since `after`, where that is still known. Its holder is asked for once
+   * more when it is there: what was withdrawn while it opened closed only those that were.
+   */
+  open(after: string | null, standing: Standing, now: number): Response {
+    const endsAt = Math.min(standing.endsAt ?? Infinity, now + lifeMs);
+    const { socket, answer } = this.#sockets.accept({ ...standing, endsAt }, "");
     const missed = this.#since(after);
     // Before what was missed: a connection that breaks off in between goes on from where it was.
     const cursor = missed === null || after === null ? this.#cursor(this.#number) : after;
@@ -42,9 +45,10 @@ export class Feed {
       cursor,
       resumed: missed !== null,
     };
-    server.send(JSON.stringify(hello));
-    for (const change of missed ?? []) server.send(this.#text(change.number, change.summary));
-    return new Response(null, { status: 101, webSocket: client });
+    socket.send(JSON.stringify(hello));
+    for (const change of missed ?? []) socket.send(this.#text(change.number, change.summary));
+    this.#ctx.waitUntil(this.recheck(now));
+    return answer;
   }
 
   /** Tells every open page of changes that the Board has just committed. */
@@ -56,21 +60,20 @@ export class Feed {
     });
     this.#changes.splice(0, Math.max(0, this.#changes.length - kept));
     if (texts.length === 0) return;
-    for (const socket of this.#ctx.getWebSockets()) {
-      try {
-        const { endsAt } = v.parse(Attachment, socket.deserializeAttachment());
-        if (now >= endsAt) socket.close(4000, "come back with a new ticket");
-        else for (const text of texts) socket.send(text);
-      } catch (error) {
-        console.error("feed", error);
-      }
-    }
+    this.#sockets.send(
+      () => texts,
+      (_standing, provenAt) => provenAt !== undefined && now - provenAt < provenMs,
+      now,
+    );
   }
 
-  /** Answers a close, or the client would wait ten seconds for it. Only 1000 and 3000 to 4999 may be sent. */
+  /** Closes the pages of those who may not read any more. */
+  async recheck(now: number): Promise<void> {
+    await this.#sockets.recheck(now);
+  }
+
   close(socket: WebSocket, code: number): void {
-    const sendable = code === 1000 || (code >= 3000 && code <= 4999);
-    socket.close(sendable ? code : 1000, "closed");
+    this.#sockets.close(socket, code);
   }
 
   /** What came after a cursor, oldest first; null where that is not known any more. */

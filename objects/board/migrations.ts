@@ -45,4 +45,26 @@ export const migrations = [
       ALTER TABLE actions ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;
       CREATE TABLE totals (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL);`,
   },
+  {
+    // What people are sent. The key of `notices` begins with the recipient and what makes requests the same, which is how each
+    // of its questions is asked, so that it needs no index. `tallies` are the numbers shown to people, '' being their digest.
+    id: "004_notices",
+    sql: `
+      CREATE TABLE notices (
+        sink TEXT NOT NULL, key TEXT NOT NULL, action TEXT NOT NULL, seq INTEGER NOT NULL,
+        at INTEGER NOT NULL, verdict TEXT NOT NULL, risk TEXT NOT NULL, leader TEXT,
+        PRIMARY KEY (sink, key, action, seq)
+      ) WITHOUT ROWID;
+      CREATE TABLE budgets (sink TEXT PRIMARY KEY, taken TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE tallies (
+        sink TEXT NOT NULL, action TEXT NOT NULL, due INTEGER, told_at INTEGER, body TEXT NOT NULL,
+        PRIMARY KEY (sink, action)
+      ) WITHOUT ROWID;
+      CREATE TABLE suppressed (reason TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;`,
+  },
+  {
+    // Actions that a person or a service follows over a WebSocket.
+    id: "005_streams",
+    sql: `CREATE TABLE streams (action TEXT PRIMARY KEY) WITHOUT ROWID;`,
+  },
 ] as const satisfies readonly Migration[];

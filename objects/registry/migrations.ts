@@ -70,4 +70,24 @@ export const migrations = [
       CREATE TABLE slack_links (id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
       CREATE TABLE slack_codes (hash TEXT PRIMARY KEY, person TEXT NOT NULL, ends_at INTEGER NOT NULL) WITHOUT ROWID;`,
   },
+  {
+    // Who has broken the glass, and what has become of its review.
+    id: "004_glass_uses",
+    sql: `
+      CREATE TABLE glass_uses (
+        number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        person TEXT NOT NULL,
+        action TEXT NOT NULL,
+        incident TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        due_at INTEGER NOT NULL,
+        calls INTEGER NOT NULL,
+        reviewed_at INTEGER,
+        reviewed_by TEXT,
+        verdict TEXT
+      );
+      CREATE INDEX glass_uses_by_person ON glass_uses (person, at);
+      CREATE INDEX glass_uses_by_action ON glass_uses (action);`,
+  },
 ] as const satisfies readonly Migration[];

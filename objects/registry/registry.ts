@@ -2,26 +2,32 @@ import { DurableObject } from "cloudflare:workers";
 import { refusal, type Refusal } from "../../core/refusal.ts";
 import type { Result } from "../../core/result.ts";
 import type { Agent, Delegation, Group, Person } from "../../schemas/directory.ts";
+import type { GlassUseList } from "../../schemas/break-glass.ts";
 import type { SlackLink } from "../../schemas/link.ts";
 import type { KeyRecord } from "../../schemas/principal.ts";
 import type { SessionRecord } from "../../schemas/session.ts";
+import type { Holder, Readers } from "../../schemas/standing.ts";
 import type { PolicyVersion, RegistryChange, Snapshot } from "../../schemas/snapshot.ts";
 import type { Endpoint, SecretRecord } from "../../schemas/webhook.ts";
 import { migrate } from "../migrate.ts";
 import * as directory from "./directory.ts";
 import * as engine from "./engine.ts";
+import * as glass from "./glass.ts";
 import * as idempotency from "./idempotency.ts";
 import * as keys from "./keys.ts";
 import { migrations } from "./migrations.ts";
 import * as policies from "./policies.ts";
-import { newSalt } from "./random.ts";
+import { newId, newSalt } from "./random.ts";
 import * as sessions from "./sessions.ts";
 import { listWorkspaces } from "./rows/engine.ts";
-import { readChanges, readMeta, readVersion, writeMeta } from "./rows/meta.ts";
+import { readReaders } from "./readers.ts";
+import { readChanges, readEpoch, readMeta, readVersion, writeMeta } from "./rows/meta.ts";
 import { listKeys } from "./rows/keys.ts";
-import { findEndpoint, listEndpoints } from "./rows/webhooks.ts";
+import { findEndpoint, listEndpoints, writeSecret } from "./rows/webhooks.ts";
+import { makeSecret, openSecrets, type Made, type Signing } from "./signing.ts";
 import { readSnapshot } from "./snapshot.ts";
 import * as slackLinks from "./slack-links.ts";
+import { Teller } from "./teller.ts";
 import * as webhooks from "./webhooks.ts";
 
 /**
@@ -29,7 +35,13 @@ import * as webhooks from "./webhooks.ts";
  * A snapshot and a policy travel as JSON text: they are parsed at the other door, and the types of RPC cannot follow a
  * recursive one.
  */
-export type Resolved = { key: KeyRecord | null; version: number; snapshot: string | null };
+export type Resolved = {
+  key: KeyRecord | null;
+  version: number;
+  snapshot: string | null;
+  /** How many withdrawals of access there were by then; left out by a Registry of before. */
+  epoch?: number;
+};
 
 /** The same for a session's cookie. */
 export type ResolvedSession = Omit<Resolved, "key"> & { session: SessionRecord | null };
@@ -47,6 +59,7 @@ const nobody = "engine";
 export class Registry extends DurableObject<Env> {
   readonly #sql: SqlStorage;
   readonly #workspace: string;
+  readonly #board: Teller;
   #tables: boolean;
   #snapshot: Snapshot | null = null;
 
@@ -56,6 +69,7 @@ export class Registry extends DurableObject<Env> {
     const workspace = /^(.+)\/registry$/u.exec(ctx.id.name ?? "")?.[1];
     if (workspace === undefined) throw new Error("a Registry is named <workspace>/registry");
     this.#workspace = workspace;
+    this.#board = new Teller(ctx, () => env.BOARD.getByName(`${workspace}/board`).reauthorise());
     // A key with a made-up workspace leads here too, and must not leave tables behind: they are made by the first write.
     this.#tables = hasTables(this.#sql);
     if (this.#tables) migrate(ctx.storage, migrations);
@@ -100,15 +114,15 @@ export class Registry extends DurableObject<Env> {
   }
 
   putPerson(value: unknown, actor: string, now: number): Result<Person, Refusal> {
-    return this.#write((sql) => directory.putPerson(sql, value, { actor, now }));
+    return this.#withdraw((sql) => directory.putPerson(sql, value, { actor, now }));
   }
 
   putAgent(value: unknown, actor: string, now: number): Result<Agent, Refusal> {
-    return this.#write((sql) => directory.putAgent(sql, value, { actor, now }));
+    return this.#withdraw((sql) => directory.putAgent(sql, value, { actor, now }));
   }
 
   putGroup(value: unknown, actor: string, now: number): Result<Group, Refusal> {
-    return this.#write((sql) => directory.putGroup(sql, value, { actor, now }));
+    return this.#withdraw((sql) => directory.putGroup(sql, value, { actor, now }));
   }
 
   putDelegation(value: unknown, actor: string, now: number): Result<Delegation, Refusal> {
@@ -116,15 +130,15 @@ export class Registry extends DurableObject<Env> {
   }
 
   removePerson(id: string, actor: string, now: number): Result<null, Refusal> {
-    return this.#write((sql) => directory.removePerson(sql, id, { actor, now }));
+    return this.#withdraw((sql) => directory.removePerson(sql, id, { actor, now }));
   }
 
   removeAgent(id: string, actor: string, now: number): Result<null, Refusal> {
-    return this.#write((sql) => directory.removeAgent(sql, id, { actor, now }));
+    return this.#withdraw((sql) => directory.removeAgent(sql, id, { actor, now }));
   }
 
   removeGroup(id: string, actor: string, now: number): Result<null, Refusal> {
-    return this.#write((sql) => directory.removeGroup(sql, id, { actor, now }));
+    return this.#withdraw((sql) => directory.removeGroup(sql, id, { actor, now }));
   }
 
   removeDelegation(pair: { from: string; to: string }, actor: string, now: number): Result<null, Refusal> {
@@ -150,7 +164,7 @@ export class Registry extends DurableObject<Env> {
     now: number;
     actor?: string;
   }): Result<keys.NewKey, Refusal> {
-    return this.#write((sql) =>
+    return this.#withdraw((sql) =>
       keys.rotateKey(sql, { id, overlapMs }, { workspace: this.#workspace, actor, now }),
     );
   }
@@ -164,7 +178,7 @@ export class Registry extends DurableObject<Env> {
     now: number;
     actor?: string;
   }): Result<KeyRecord, Refusal> {
-    return this.#write((sql) => keys.revokeKey(sql, id, { actor, now }));
+    return this.#withdraw((sql) => keys.revokeKey(sql, id, { actor, now }));
   }
 
   keys(): KeyRecord[] {
@@ -207,8 +221,14 @@ export class Registry extends DurableObject<Env> {
     return this.#since(knownVersion, true);
   }
 
+  /** Which of these may still read actions as things are this moment. */
+  readers(holders: Holder[], now: number): Readers {
+    const none = { epoch: 0, reads: holders.map(() => false) };
+    return this.#read((sql) => readReaders(sql, holders, now), none);
+  }
+
   endSession(input: { hash: string; now: number }): void {
-    if (this.#tables) this.#write((sql) => sessions.endSession(sql, input));
+    if (this.#tables) this.#withdraw((sql) => sessions.endSession(sql, input));
   }
 
   createTicket({ holder, now }: { holder: string; now: number }): sessions.NewPass {
@@ -217,6 +237,32 @@ export class Registry extends DurableObject<Env> {
 
   redeemTicket(input: { hash: string; holder: string; now: number }): boolean {
     return this.#tables && this.#write((sql) => sessions.redeemTicket(sql, input));
+  }
+
+  /** Takes a use of the right to break the glass, before the action is told; see `glass`. */
+  openGlassUse(input: glass.UseInput): glass.Opened {
+    return this.#write((sql) => glass.openUse(sql, input));
+  }
+
+  closeGlassUse(input: { id: string; now: number }): void {
+    this.#write((sql) => glass.closeUse(sql, input));
+  }
+
+  reviewGlassUse(input: { id: string; by: string; verdict: "justified" | "unjustified"; at: number }): void {
+    this.#write((sql) => glass.reviewUse(sql, input));
+  }
+
+  dismissGlassUses(input: { action: string; effective: string | null; by: string; now: number }): number {
+    return this.#write((sql) => glass.dismissUses(sql, input));
+  }
+
+  glassUses(input: {
+    state: "open" | "overdue" | "all";
+    cursor: string | undefined;
+    limit: number;
+    now: number;
+  }): GlassUseList {
+    return this.#read((sql) => glass.pageOfUses(sql, input), { items: [], nextCursor: null });
   }
 
   createSlackCode(person: string, now: number): Result<{ code: string; endsAt: number }, Refusal> {
@@ -228,15 +274,24 @@ export class Registry extends DurableObject<Env> {
     return this.#write((sql) => slackLinks.linkSlack(sql, input, now));
   }
 
+  linkSlackByEmail(
+    input: { team: string; user: string; email: string },
+    now: number,
+  ): Result<SlackLink, Refusal> {
+    if (!this.#tables) return refusal("not_found", "There is no such workspace.");
+    return this.#write((sql) => slackLinks.linkByEmail(sql, input, directory.readDirectory(sql), now));
+  }
+
   unlinkSlack(user: { team: string; user: string }, actor: string, now: number): Result<null, Refusal> {
     return this.#write((sql) => slackLinks.unlinkSlack(sql, user, { actor, now }));
   }
 
-  createSecret(now: number, actor = nobody): webhooks.NewSecret {
-    return this.#write((sql) => webhooks.createSecret(sql, { actor, now }));
+  async createSecret(now: number, actor = nobody): Promise<webhooks.NewSecret> {
+    const made = await this.#makeSecret();
+    return this.#write((sql) => webhooks.createSecret(sql, made, { actor, now }));
   }
 
-  rotateSecret({
+  async rotateSecret({
     id,
     overlapMs = webhooks.defaultOverlapMs,
     now,
@@ -246,20 +301,41 @@ export class Registry extends DurableObject<Env> {
     overlapMs?: number;
     now: number;
     actor?: string;
-  }): Result<webhooks.NewSecret, Refusal> {
-    return this.#write((sql) => webhooks.rotateSecret(sql, { id, overlapMs }, { actor, now }));
+  }): Promise<Result<webhooks.NewSecret, Refusal>> {
+    const made = await this.#makeSecret(id);
+    return this.#write((sql) => webhooks.rotateSecret(sql, { made, overlapMs }, { actor, now }));
   }
 
   secrets(now = Date.now()): SecretRecord[] {
     return this.#read((sql) => webhooks.readSecrets(sql, now), []);
   }
 
-  signingSecrets({ secretId, now }: { secretId: string; now: number }): string[] {
-    return this.#read((sql) => webhooks.signingSecrets(sql, secretId, now), []);
+  /** @throws Error where they are sealed with a key that is not here. */
+  async signingSecrets(input: { secretId: string; now: number }): Promise<string[]> {
+    const { secrets, fault } = await this.signing(input);
+    if (fault !== null) throw new Error(fault);
+    return secrets;
   }
 
-  createEndpoint(body: unknown, now: number, actor = nobody): Result<webhooks.NewEndpoint, Refusal> {
-    return this.#write((sql) => webhooks.createEndpoint(sql, body, { actor, now }));
+  /** What notices are signed with, or why they cannot be. Rows from before they were sealed are sealed on the way. */
+  async signing({ secretId, now }: { secretId: string; now: number }): Promise<Signing> {
+    const rows = this.#read((sql) => webhooks.signingRows(sql, secretId, now), []);
+    const { secrets, fault, stale } = await openSecrets(this.env, this.#workspace, rows);
+    if (stale.length > 0) {
+      this.#write((sql) => {
+        for (const { number, was, stored } of stale) writeSecret(sql, number, was, stored);
+      });
+    }
+    return { secrets, fault };
+  }
+
+  async createEndpoint(
+    body: unknown,
+    now: number,
+    actor = nobody,
+  ): Promise<Result<webhooks.NewEndpoint, Refusal>> {
+    const made = await this.#makeSecret();
+    return this.#write((sql) => webhooks.createEndpoint(sql, body, made, { actor, now }));
   }
 
   removeEndpoint(id: string, now = Date.now(), actor = nobody): Result<null, Refusal> {
@@ -279,10 +355,16 @@ export class Registry extends DurableObject<Env> {
   }
 
   /** An endpoint with what its notices are signed with, newest first: all a delivery needs, in one call. */
-  destination({ id, now }: { id: string; now: number }): { endpoint: Endpoint; secrets: string[] } | null {
+  async destination({
+    id,
+    now,
+  }: {
+    id: string;
+    now: number;
+  }): Promise<({ endpoint: Endpoint } & Signing) | null> {
     const endpoint = this.endpoint(id);
     if (endpoint === null) return null;
-    return { endpoint, secrets: this.signingSecrets({ secretId: endpoint.secretId, now }) };
+    return { endpoint, ...(await this.signing({ secretId: endpoint.secretId, now })) };
   }
 
   /** Takes an Idempotency-Key for a call that is about to be carried out, or says what is known under it. */
@@ -325,6 +407,11 @@ export class Registry extends DurableObject<Env> {
     return this.#write((sql) => engine.keepFirst(sql, made, Date.now()));
   }
 
+  /** Before any transaction and never inside one, because sealing is asynchronous. */
+  #makeSecret(id = newId("whs")): Promise<Made> {
+    return makeSecret(this.env, this.#workspace, id);
+  }
+
   #resolve(keyId: string, keyHash: string | null, knownVersion: number | null, now: number): Resolved {
     const key = this.#read((sql) => keys.liveKey(sql, keyId, keyHash, now), null);
     return { key, ...this.#since(knownVersion, key !== null) };
@@ -333,9 +420,10 @@ export class Registry extends DurableObject<Env> {
   /** What changed since a version, for a caller who is `proven`; nobody else learns anything. */
   #since(knownVersion: number | null, proven: boolean): Omit<Resolved, "key"> {
     if (!proven || !this.#tables) return { version: this.#read(readVersion, 0), snapshot: null };
+    const epoch = this.#read(readEpoch, 0);
     const snapshot = this.#current();
     const isKnown = snapshot.version === knownVersion;
-    return { version: snapshot.version, snapshot: isKnown ? null : JSON.stringify(snapshot) };
+    return { version: snapshot.version, snapshot: isKnown ? null : JSON.stringify(snapshot), epoch };
   }
 
   /** Kept as long as its version is the present one. */
@@ -360,6 +448,14 @@ export class Registry extends DurableObject<Env> {
       if (readMeta(this.#sql, "salt") === null) writeMeta(this.#sql, "salt", newSalt());
       return run(this.#sql);
     });
+  }
+
+  /** A change that may end somebody's access: whoever has something open in the workspace is asked for again (threat T21). */
+  #withdraw<Value>(run: (sql: SqlStorage) => Value): Value {
+    const before = this.#read(readEpoch, 0);
+    const value = this.#write(run);
+    if (this.#read(readEpoch, 0) !== before) this.#board.changed();
+    return value;
   }
 
   #assertEngine(): void {

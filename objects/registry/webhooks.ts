@@ -3,7 +3,7 @@ import { ok, type Result } from "../../core/result.ts";
 import { parseFields } from "../../schemas/parse.ts";
 import { EndpointBody, type Endpoint, type SecretRecord } from "../../schemas/webhook.ts";
 import type { Change } from "./directory.ts";
-import { newId, newSigningSecret } from "./random.ts";
+import { newId } from "./random.ts";
 import { recordChange } from "./rows/meta.ts";
 import {
   deleteEndedSecrets,
@@ -17,8 +17,9 @@ import {
   writeEndpoint,
   type StoredSecret,
 } from "./rows/webhooks.ts";
+import type { Made } from "./signing.ts";
 
-/** A secret as it is made: `secret` is its text, which is shown this once. */
+/** A secret as it was made: `secret` is its text, which is shown this once. */
 export type NewSecret = { record: SecretRecord; secret: string };
 /** `secret` is null where the endpoint signs with a secret that was there before. */
 export type NewEndpoint = { endpoint: Endpoint; secret: string | null };
@@ -29,20 +30,23 @@ const maxOverlapMs = 7 * 86_400_000;
 /** Every event of every action may go to each of them. */
 const maxEndpoints = 100;
 
-export function createSecret(sql: SqlStorage, { actor, now }: Change): NewSecret {
-  const id = newId("whs");
-  const secret = newSigningSecret();
-  insertSecret(sql, { id, secret, made_at: now });
+export function createSecret(
+  sql: SqlStorage,
+  { id, secret, stored }: Made,
+  { actor, now }: Change,
+): NewSecret {
+  insertSecret(sql, { id, secret: stored, made_at: now });
   recordChange(sql, { at: now, actor, kind: "secret.created", id }, false);
   return { record: { id, createdAt: now, overlapUntil: null }, secret };
 }
 
-/** A new secret under the same id. The former ones go on signing beside it until their overlap ends. */
+/** A new secret under the same id, `made.id`. The former ones go on signing beside it until their overlap ends. */
 export function rotateSecret(
   sql: SqlStorage,
-  { id, overlapMs }: { id: string; overlapMs: number },
+  { made, overlapMs }: { made: Made; overlapMs: number },
   { actor, now }: Change,
 ): Result<NewSecret, Refusal> {
+  const { id, secret, stored } = made;
   if (!Number.isInteger(overlapMs) || overlapMs < 0 || overlapMs > maxOverlapMs) {
     const errors = [
       { pointer: "/overlapMs", detail: `is a whole number of milliseconds, 0 to ${maxOverlapMs}` },
@@ -50,10 +54,9 @@ export function rotateSecret(
     return refusal("invalid_body", "Mend the named fields and send it again.", errors);
   }
   if (findSecrets(sql, id).length === 0) return refusal("not_found", "There is no such secret here.");
-  const secret = newSigningSecret();
   retireSecret(sql, id, now + overlapMs);
   deleteEndedSecrets(sql, now);
-  insertSecret(sql, { id, secret, made_at: now });
+  insertSecret(sql, { id, secret: stored, made_at: now });
   recordChange(sql, { at: now, actor, kind: "secret.rotated", id }, false);
   return ok({ record: recordOf(id, findSecrets(sql, id), now), secret });
 }
@@ -63,15 +66,18 @@ export function readSecrets(sql: SqlStorage, now: number): SecretRecord[] {
   return [...byId].map(([id, stored]) => recordOf(id, stored, now));
 }
 
-/** What a notice is signed with, newest first; empty for a secret that is not there. */
-export function signingSecrets(sql: SqlStorage, secretId: string, now: number): string[] {
-  return findSecrets(sql, secretId)
-    .filter(({ ends_at }) => ends_at === null || now < ends_at)
-    .map(({ secret }) => secret);
+/** What a notice is signed with, newest first and as it is stored; empty for a secret that is not there. */
+export function signingRows(sql: SqlStorage, secretId: string, now: number): StoredSecret[] {
+  return findSecrets(sql, secretId).filter(({ ends_at }) => ends_at === null || now < ends_at);
 }
 
-/** Where the URL may lead is the caller's to judge, as it is at every send. Without a `secretId` the endpoint gets a secret of its own. */
-export function createEndpoint(sql: SqlStorage, body: unknown, change: Change): Result<NewEndpoint, Refusal> {
+/** Where the URL may lead is the caller's to judge, as it is at every send. Without a `secretId` the endpoint gets `made` as a secret of its own. */
+export function createEndpoint(
+  sql: SqlStorage,
+  body: unknown,
+  made: Made,
+  change: Change,
+): Result<NewEndpoint, Refusal> {
   const parsed = parseFields(EndpointBody, body);
   if (!parsed.ok) return refusal("invalid_body", "Mend the named fields and send it again.", parsed.errors);
   const { secretId, url, events, payload, description } = parsed.value;
@@ -84,7 +90,7 @@ export function createEndpoint(sql: SqlStorage, body: unknown, change: Change): 
   if (listEndpoints(sql).length >= maxEndpoints) {
     return refusal("conflict", `A workspace has at most ${maxEndpoints} endpoints. Remove one first.`);
   }
-  const signing = secretId === undefined ? ownSecret(sql, change) : { id: secretId, secret: null };
+  const signing = secretId === undefined ? ownSecret(sql, made, change) : { id: secretId, secret: null };
   const endpoint: Endpoint = {
     id: newId("whe"),
     url,
@@ -122,8 +128,8 @@ export function deactivateEndpoint(
   return ok(off);
 }
 
-function ownSecret(sql: SqlStorage, change: Change): { id: string; secret: string } {
-  const { record, secret } = createSecret(sql, change);
+function ownSecret(sql: SqlStorage, made: Made, change: Change): { id: string; secret: string } {
+  const { record, secret } = createSecret(sql, made, change);
   return { id: record.id, secret };
 }
 

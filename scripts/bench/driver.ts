@@ -63,6 +63,29 @@ export class Driver {
     return at - started;
   }
 
+  /** Milliseconds for a word over a WebSocket and the one that comes back for it, which wakes nothing. */
+  async echo({ id }: Pending): Promise<number> {
+    if (openSocket === undefined) throw new Error("this Node has no WebSocket");
+    const answered = Promise.withResolvers<number>();
+    const opened: Socket[] = [];
+    let started = 0;
+    openSocket({
+      url: `${this.#url}/v1/actions/${id}/stream?afterSeq=0`,
+      headers: this.#agent,
+      onOpen: (socket) => void opened.push(socket),
+      onMessage: (data) => {
+        if (data === "pong") return answered.resolve(performance.now() - started);
+        if (started > 0) return;
+        started = performance.now();
+        opened[0]?.send("ping");
+      },
+      onEnd: () => answered.reject(new Error("the stream ended before the answer")),
+    });
+    const ms = await answered.promise;
+    opened[0]?.close(1000);
+    return ms;
+  }
+
   #post(path: string, who: Record<string, string>, text: string): Promise<string> {
     const headers = { ...who, "content-type": "application/json", "idempotency-key": randomUUID() };
     return call({ method: "POST", url: this.#url + path, headers, body: text });

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import type { Cell } from "./cells.ts";
+import type { PageFigures } from "./page.ts";
 import type { PendingFootprint, Recovery, Restart, Share } from "./pending.ts";
 import type { Report } from "./run.ts";
 import type { Mode } from "./server.ts";
@@ -26,7 +27,33 @@ export function printed(report: Report): string {
       table(restartHead, mine(report.restarts).map(restartLine)),
     ];
   });
-  return [...parts.filter((part) => part !== ""), legend].join("\n\n");
+  const page = report.page === null ? [] : [pagePart(report.page)];
+  const legends = parts.length === 0 ? [] : [legend];
+  return [...parts.filter((part) => part !== ""), ...legends, ...page].join("\n\n");
+}
+
+const pageHead = ["", "median ms", "least ms", "× least", "goal"];
+
+/** What the page is meant to be within on a developer's machine: ms, and bytes of script. */
+const pageGoals: Readonly<Record<string, string>> = {
+  "queue shown": "1000 ms",
+  "decision in a second queue": "300 ms",
+};
+
+function pagePart({ pending, times, script }: PageFigures): string {
+  const lines = times.map(({ what, page, least, ratio: of }) => [
+    what,
+    fixed(page),
+    fixed(least),
+    ratio(of).trimEnd(),
+    pageGoals[what] ?? "",
+  ]);
+  return [
+    styleText("bold", `The page in a browser, ${pending} pending`),
+    table(pageHead, lines),
+    `Scripts: ${script} bytes gzipped; goal 100000. Least: the queue beside the opening of an icon from the same server, the
+decision beside a word and its answer over a WebSocket of the same server.`,
+  ].join("\n");
 }
 
 const legend = `Milliseconds; medians of the rounds. × floor is the median of the rounds' own ratios (lowest to highest): of the

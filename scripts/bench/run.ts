@@ -11,6 +11,7 @@ import {
   type Pair,
   type What,
 } from "./cells.ts";
+import { hasBrowser, measurePage, type PageFigures } from "./page.ts";
 import {
   baselineOf,
   measureRestart,
@@ -21,7 +22,7 @@ import {
 } from "./pending.ts";
 import { type Mode, startServer } from "./server.ts";
 
-export const sections = ["create", "resume", "pending"] as const;
+export const sections = ["create", "resume", "pending", "page"] as const;
 export type Section = (typeof sections)[number];
 
 /** What to measure, how thoroughly, and who is told how far it is. */
@@ -50,11 +51,13 @@ export type Report = {
   readonly cells: Cell[];
   readonly footprints: PendingFootprint[];
   readonly restarts: Restart[];
+  /** Null where it was not asked for, or where no browser was found. */
+  page: PageFigures | null;
 };
 
 /** Runs the plan, mode by mode. Servers and their data are gone afterwards, also when it fails. */
 export async function runPlan(plan: Plan): Promise<Report> {
-  const report: Report = { cells: [], footprints: [], restarts: [] };
+  const report: Report = { cells: [], footprints: [], restarts: [], page: null };
   for (const mode of plan.modes) {
     const wanted = whats.filter(({ work }) => plan.sections.includes(work));
     if (wanted.length > 0) {
@@ -64,7 +67,26 @@ export async function runPlan(plan: Plan): Promise<Report> {
       await withPair(mode, plan, (pair) => measurePending(pair, mode, plan, report));
     }
   }
+  if (plan.sections.includes("page")) report.page = await measureInBrowser(plan);
   return report;
+}
+
+/** As people have it: `npm start`, and 1,000 pending. */
+async function measureInBrowser(plan: Plan): Promise<PageFigures | null> {
+  if (!hasBrowser()) {
+    plan.complain("page: left out, there is no Chromium. Set CHROMIUM_PATH to one.");
+    return null;
+  }
+  plan.tell("page: starting the engine");
+  const server = await startServer("engine", "start");
+  try {
+    return await measurePage(server, { ...plan, pending: 1_000 });
+  } catch (error) {
+    plan.complain(`engine: ${server.group.errors().slice(-2_000)}`);
+    throw error;
+  } finally {
+    await server.stop();
+  }
 }
 
 async function withPair(mode: Mode, plan: Plan, work: (pair: Pair) => Promise<void>): Promise<void> {

@@ -43,6 +43,7 @@ export class Server {
   readonly #bundle: Bundle | null;
   #group: Group | null = null;
   #driver: Driver | null = null;
+  #reviewerKey = "";
 
   /** `built`: what plain workerd is to serve; null to run as `npm start` runs it. */
   constructor(subject: Subject, folder: string, port: number, built: Bundle | null) {
@@ -59,7 +60,14 @@ export class Server {
     const group = this.launch();
     if (this.#bundle === null) await group.firstLine;
     await untilHealthy(this.url, group);
-    this.#driver = new Driver({ url: this.url, ...(await this.#keys()) });
+    const keys = await this.#keys();
+    this.#reviewerKey = keys.reviewerKey;
+    this.#driver = new Driver({ url: this.url, ...keys });
+  }
+
+  /** The key of the reviewer that the driver decides as. */
+  get reviewerKey(): string {
+    return this.#reviewerKey;
   }
 
   get driver(): Driver {

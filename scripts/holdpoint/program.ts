@@ -1,9 +1,11 @@
 import { Command } from "commander";
+import { addBreakGlass } from "./commands/break-glass.ts";
 import { addDeadLetters } from "./commands/dead-letters.ts";
 import { addDecide } from "./commands/decide.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEnd } from "./commands/end.ts";
 import { addKey } from "./commands/key.ts";
+import { addMetrics } from "./commands/metrics.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addQueue } from "./commands/queue.ts";
 import { addReport } from "./commands/report.ts";
@@ -19,7 +21,8 @@ import { exitCodeHelp } from "./exit-code.ts";
 const introduction = `
 Which engine and as whom: the options above, else HOLDPOINT_URL and HOLDPOINT_KEY, else the nearest
 .holdpoint/dev.json, which \`npm start\` writes. From there run, request, wait, cancel, rollback and report act as
-agent:demo, and queue, show, revoke, policy, key, dead-letters and doctor as the operator; approve, deny, sign-in and slack link need --as.
+agent:demo, and queue, show, revoke, policy, key, dead-letters, metrics and doctor as the operator; approve, deny, break-glass, review, sign-in and slack
+link need --as.
 A key in HOLDPOINT_KEY is not seen in the list of processes; one after --key is.
 
 The main job:
@@ -48,6 +51,7 @@ export function createProgram(version: string): Command {
     addRequest,
     addWait,
     addDecide,
+    addBreakGlass,
     addSignIn,
     addQueue,
     addShow,
@@ -57,6 +61,7 @@ export function createProgram(version: string): Command {
     addPolicy,
     addKey,
     addDeadLetters,
+    addMetrics,
     addSlack,
     addDoctor,
   ]) {

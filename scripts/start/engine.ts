@@ -18,6 +18,8 @@ export type EngineOptions = {
   readonly port: number;
   readonly storage: string;
   readonly setupToken: string;
+  /** 32 bytes of base64; one in this process's environment is taken instead. Without either, secrets are not sealed. */
+  readonly sealKey?: string;
   readonly onStarted: (pid: number) => void;
   readonly onEnded: (pid: number) => void;
 };
@@ -42,6 +44,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     // Nothing but what is given here: a stray .env must not change what a fresh clone does.
     envFiles: [],
     bindings: {
+      ...(options.sealKey !== undefined && {
+        HOLDPOINT_SEAL_KEY: { type: "plain_text", value: options.sealKey } as const,
+      }),
       ...passedOn(process.env),
       HOLDPOINT_SETUP_TOKEN: { type: "plain_text", value: options.setupToken },
       HOLDPOINT_LOCAL: { type: "plain_text", value: "true" },

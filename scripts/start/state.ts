@@ -68,7 +68,7 @@ export class State {
 
   /** Forgets everything but the lock: objects, keys, the set-up token. */
   reset(): void {
-    for (const name of ["storage", "dev.json", "setup-token"]) {
+    for (const name of ["storage", "dev.json", "setup-token", "seal-key"]) {
       rmSync(join(this.folder, name), { recursive: true, force: true });
     }
   }
@@ -77,6 +77,13 @@ export class State {
   setupToken(): string {
     const path = join(this.folder, "setup-token");
     if (!existsSync(path)) this.#write("setup-token", randomBytes(32).toString("base64url"));
+    return readFileSync(path, "utf8").trim();
+  }
+
+  /** What webhook signing secrets are sealed with in storage. Made once and kept beside it: without it they cannot be opened. */
+  sealKey(): string {
+    const path = join(this.folder, "seal-key");
+    if (!existsSync(path)) this.#write("seal-key", randomBytes(32).toString("base64"));
     return readFileSync(path, "utf8").trim();
   }
 

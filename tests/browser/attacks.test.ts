@@ -327,6 +327,28 @@ describe("T21: the Board's stream", () => {
     expect(await upgrade(await ticket(), { authorization, origin: engine.url })).toBe(403);
   });
 
+  it("decides nothing, whatever is sent over it", async ({ expect }) => {
+    const { id, digest } = await ask(engine);
+    const before = await eventsOf(id);
+    const vote = { action: id, decision: "approve", digest };
+    const texts = [vote, { type: "vote", ...vote }, { items: [vote] }].map((one) => JSON.stringify(one));
+    const page = await context.newPage();
+    await page.goto(engine.url);
+    await page.evaluate(
+      ([address, ...sent]) =>
+        new Promise<void>((resolve, reject) => {
+          const socket = new WebSocket(address!);
+          socket.addEventListener("error", () => reject(new Error("no WebSocket")));
+          // Answered in order, so by then it has had the others too.
+          socket.addEventListener("open", () => [...sent, "ping"].map((text) => socket.send(text)));
+          socket.addEventListener("message", ({ data }) => data === "pong" && resolve());
+        }),
+      [`${engine.url.replace("http", "ws")}/v1/board/stream?ticket=${await ticket()}`, ...texts],
+    );
+    expect(await eventsOf(id)).toBe(before);
+    await page.close();
+  });
+
   it("of one action does not open for a cookie from another page", async ({ expect }) => {
     const { id } = await ask(engine);
     expect(await upgradeAt(`/v1/actions/${id}/stream`, { cookie, origin: foreignUrl })).toBe(403);

@@ -165,9 +165,9 @@ describe("how heavy it is", () => {
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(100_000);
   });
 
-  it("the queue is there in under a second with 1,000 pending", async ({ expect }) => {
+  it("the queue shows the hundred most urgent, and says how many there are", async ({ expect }) => {
     // A body holds at most 1,000 keys, and each of these has eleven.
-    for (let batch = 0; batch < 13; batch += 1) {
+    for (let batch = 0; batch < 2; batch += 1) {
       const items = Array.from({ length: 80 }, (_, index) => ({
         action: { ...samples[3], target: { resource: `checkout-${batch}-${index}`, segment: "prod-hosts" } },
       }));
@@ -178,21 +178,19 @@ describe("how heavy it is", () => {
       const { body } = await api(engine, "person:bob", "/v1/queue?limit=1");
       return (body["counts"] as { byState: Record<string, number> }).byState["pending"] ?? 0;
     };
-    await until(async () => (await pending()) >= 1_000, 30_000);
+    await until(async () => (await pending()) >= 160, 30_000);
     const context = await openContext(browser);
-    await (await signIn(engine, context, "person:bob")).close();
-    const took: number[] = [];
-    for (let round = 0; round < 5; round += 1) {
-      const page = await context.newPage();
-      await page.goto(engine.url);
-      await page.locator("ol.rows > li").nth(99).waitFor();
-      // Since the navigation began, on the page's own clock.
-      took.push(await page.evaluate(() => performance.now()));
-      await page.close();
-    }
-    const median = took.toSorted((a, b) => a - b)[2]!;
-    console.log(`1,000 pending: queue shown after ${took.map((ms) => ms.toFixed(0)).join(", ")} ms`);
-    expect(median).toBeLessThan(1_000);
+    const page = await signIn(engine, context, "person:bob");
+    await page.locator("ol.rows > li").nth(99).waitFor();
+    expect(await page.locator("ol.rows > li").count()).toBe(100);
+    const words = page.getByRole("status").filter({ hasText: "pending in all" });
+    await until(
+      async () =>
+        (await words.textContent()) ===
+        `100 or more waiting for you, ${await pending()} pending in all; 100 shown, the most urgent first`,
+    );
+    const risks = await page.locator("ol.rows > li .risk").allTextContents();
+    expect(risks[0]).toMatch(/critical/iu);
     await context.close();
   });
 });

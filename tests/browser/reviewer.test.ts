@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { startEngine, type TestEngine } from "../support/server.ts";
@@ -125,29 +126,14 @@ const idOf = async (type: string): Promise<string> => {
 };
 
 describe("an action", () => {
-  it("is approved with one click, and a second browser's queue shows it in under 300 ms at the median", async ({
-    expect,
-  }) => {
-    const took: number[] = [];
-    for (let round = 0; round < 5; round += 1) {
-      const { id } = await ask(engine);
-      await atQueue(alice);
-      await line(alice, id).waitFor();
-      await bob.goto(`${engine.url}/actions/${id}`);
-      const approve = bob.getByRole("button", { name: "Approve" });
-      await approve.waitFor();
-      const gone = alice
-        .waitForFunction((one) => document.querySelector(`li[data-id="${one}"]`) === null, id)
-        .then(() => performance.now());
-      const started = performance.now();
-      await approve.click();
-      took.push((await gone) - started);
-    }
-    const median = took.toSorted((a, b) => a - b)[2]!;
-    console.log(
-      `second browser: ${took.map((ms) => ms.toFixed(0)).join(", ")} ms, median ${median.toFixed(0)} ms`,
-    );
-    expect(median).toBeLessThan(300);
+  it("is approved with one click, and leaves a second browser's queue by itself", async ({ expect }) => {
+    const { id } = await ask(engine);
+    await atQueue(alice);
+    await line(alice, id).waitFor();
+    await bob.goto(`${engine.url}/actions/${id}`);
+    await bob.getByRole("button", { name: "Approve" }).click();
+    await line(alice, id).waitFor({ state: "detached" });
+    expect(await stateOf(id)).toBe("approved");
   });
 
   it("shows in its own page what another person decides while one looks", async ({ expect }) => {
@@ -159,6 +145,22 @@ describe("an action", () => {
     await bob.getByRole("button", { name: "Approve" }).click();
     await alice.getByText("Approved, not yet claimed").waitFor();
     expect(await stateOf(id)).toBe("approved");
+  });
+
+  it("hands out its event log as a file, to the byte as the engine has it", async ({ expect }) => {
+    const { id, digest } = await ask(engine);
+    await api(engine, "person:alice", `/v1/actions/${id}/votes`, { decision: "approve", digest });
+    await bob.goto(`${engine.url}/actions/${id}`);
+    const [download] = await Promise.all([
+      bob.waitForEvent("download"),
+      bob.getByRole("link", { name: "Event log (JSON)" }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe(`${id}.events.json`);
+    const answer = await fetch(`${engine.url}/v1/actions/${id}/events`, {
+      headers: { authorization: `Bearer ${engine.keys["person:bob"]}` },
+    });
+    expect(await readFile(await download.path(), "utf8")).toBe(await answer.text());
+    expect(bob.url()).toBe(`${engine.url}/actions/${id}`);
   });
 
   it("is denied with a reason, and asks for one", async ({ expect }) => {

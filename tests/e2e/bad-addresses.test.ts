@@ -129,15 +129,22 @@ describe("an id in a path", () => {
 const fits = (pattern: string, path: string): boolean =>
   new RegExp(`^${pattern.replaceAll(/\{\w+\}/gu, "[^/]+")}$`, "u").test(path);
 
+/** A WebSocket: no method but the GET that opens it makes sense there. */
+const isSocket = ({ path }: { path: string }): boolean => path.endsWith("/stream");
+
 describe("a method", () => {
   test("that an address does not take gets 405 with Allow, and does nothing", async ({ expect }) => {
     const methods = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
     const byPath = Map.groupBy(routes, ({ path }) => path);
     for (const [path, lines] of byPath) {
-      const taken = lines.map(({ method }) => method);
+      const taken = lines.flatMap(({ method }) =>
+        method === "GET" && !isSocket({ path }) ? [method, "HEAD"] : [method],
+      );
       for (const method of methods.filter((one) => !taken.includes(one))) {
         // A fixed path may also fit one with a parameter, which then answers for that method.
-        if (routes.some((other) => other.method === method && fits(other.path, path))) continue;
+        const asked = method === "HEAD" ? "GET" : method;
+        const fitting = routes.filter((other) => other.method === asked && fits(other.path, path));
+        if (fitting.some((other) => !isSocket(other))) continue;
         const body = ["GET", "HEAD"].includes(method) ? undefined : "{}";
         const answer = await cast.operator.send(method, addressOf({ path }, action.id), body);
         expect([path, method, answer.status]).toEqual([path, method, 405]);
@@ -163,7 +170,7 @@ describe("a method", () => {
     const vote = new URLSearchParams({ decision: "approve", digest: action.digest, reason: "clicked" });
     for (const { path } of routes) {
       for (const method of ["GET", "HEAD", "OPTIONS"]) {
-        if (path.endsWith("/stream")) continue;
+        if (isSocket({ path })) continue;
         const address = `${addressOf({ path }, action.id)}?${vote.toString()}`;
         await cast.alice.send(method, address, undefined, { purpose: "prefetch", "sec-purpose": "prefetch" });
       }

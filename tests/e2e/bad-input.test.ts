@@ -72,6 +72,21 @@ describe("POST /v1/actions", () => {
     expect(pointersOf(second).toSorted()).toEqual(["/args/argv", "/args/cwd", "/args/x", "/notAfter"]);
   });
 
+  test("refuses a day that no calendar has, and says so at its field", async ({ expect }) => {
+    const body = requestOf({ notBefore: "2026-02-30T00:00:00Z", notAfter: "2027-02-29T12:00:00+01:00" });
+    const answer = await storesNothing(() => cast.demo.send("POST", "/v1/actions", body));
+    expectProblem(expect, answer, "invalid_body");
+    expect(answer.body).toMatchObject({
+      errors: ["/notBefore", "/notAfter"].map((pointer) => ({
+        pointer,
+        detail: expect.stringContaining("a day that its month does not have"),
+      })),
+    });
+    const until = { from: "person:bob", to: "person:carol", until: "2027-04-31T00:00:00Z" };
+    const delegation = await cast.operator.send("POST", "/v1/delegations", until);
+    expect(pointersOf(delegation)).toContain("/until");
+  });
+
   test("takes a body of exactly the limit, with or without its length, and refuses one byte more", async ({
     expect,
   }) => {

@@ -201,6 +201,19 @@ describe("running an engine", () => {
     expect((await cli.run("dead-letters", "list")).stdout).toBe("Everything was delivered.\n");
   });
 
+  test("P26 metrics say how long people wait and who decides, as a table or as JSON", async ({ expect }) => {
+    const { code, stdout } = await cli.run("metrics", "--window", "1h");
+    expect(code).toBe(0);
+    for (const words of ["The last 1h", "P50", "asked → decided", "under five seconds"]) {
+      expect(stdout).toContain(words);
+    }
+    expect(await cli.json("metrics")).toMatchObject({ window: "24h", queueTime: { decided: {} } });
+    expect((await cli.run("metrics", "--window", "2h")).code).toBe(2);
+    // People may read them; an agent may not.
+    expect((await cli.run("metrics", "--as", "person:bob")).code).toBe(0);
+    expect((await cli.run("metrics", "--as", "agent:demo")).code).toBe(6);
+  });
+
   test("doctor finds nothing wrong with a healthy engine, and says what to do about one that is not there", async ({
     expect,
   }) => {

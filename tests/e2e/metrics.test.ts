@@ -79,9 +79,12 @@ const figures = async (): Promise<Figures> =>
   v.parse(Figures, await (await call("person:bob", "GET", "/v1/metrics?window=1h")).json());
 const scrape = async (): Promise<string> => (await call("metrics", "GET", "/metrics")).text();
 
-/** The figures, once they are so; the Board hears of things a second or so later. */
+/**
+ * The figures, once they are so; the Board hears of things a second or so later, and of who was told of what nobody touches within
+ * half a minute.
+ */
 async function untilFigures(is: (figures: Figures) => boolean): Promise<Figures> {
-  for (let tries = 0; tries < 100; tries += 1) {
+  for (let tries = 0; tries < 250; tries += 1) {
     const now = await figures();
     if (is(now)) return now;
     await delay(200);

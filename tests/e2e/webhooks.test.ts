@@ -12,7 +12,7 @@ import {
   SecretList,
   type DeadLetterView,
 } from "../../schemas/webhook-view.ts";
-import { castOf, requestOf, type Cast } from "../support/actors.ts";
+import { castOf, contractOf, requestOf, type Cast } from "../support/actors.ts";
 import { refusalOf } from "../support/caller.ts";
 import { hostileUrls } from "../support/hostile-urls.ts";
 import { startReceiver, type Received, type Receiver } from "../support/receiver.ts";
@@ -74,6 +74,19 @@ async function run(parts: Record<string, unknown> = {}): Promise<ActionView> {
   return action;
 }
 
+/** Glass broken, its review overdue and then done. */
+async function answeredFor(): Promise<void> {
+  const type = "test.glass";
+  const rule = { seat: "dba", n: 1, from: ["group:dba"] };
+  const breakGlass = { by: ["group:oncall"], reviewDue: "1s" };
+  await cast.operator.adopts(contractOf(type, { rule, breakGlass }));
+  const { id, digest } = await cast.demo.asks({ type });
+  const why = { reason: "the DBA does not answer the pager", incident: "INC-1", confirm: true };
+  const { seq } = await cast.bob.post<ActionView>(`/v1/actions/${id}/break-glass`, { digest, ...why });
+  await cast.demo.waitsFor({ id }, seq);
+  await cast.alice.post(`/v1/actions/${id}/break-glass/review`, { verdict: "justified", note: "so it was" });
+}
+
 /** Executed in part, then rolled back with this outcome. */
 async function rollBack(outcome: "succeeded" | "failed"): Promise<void> {
   const action = await cast.demo.asks({ rollbackPlan: { argv: ["true"] } });
@@ -114,6 +127,7 @@ describe("a webhook endpoint", () => {
     await cast.demo.asks({ notAfter: new Date(Date.now() + 3_000).toISOString() });
     await rollBack("succeeded");
     await rollBack("failed");
+    await answeredFor();
     // `escalated` needs a minute by the clock; it takes the same way, and the machine's tests have its event.
     const elsewhere: readonly string[] = ["action.escalated", "action.executed"];
     const wanted = noticeTypes.filter((type) => !elsewhere.includes(type));

@@ -5,6 +5,7 @@ import { foldAll } from "../../core/machine/fold.ts";
 import type { Action } from "../../objects/action/action.ts";
 import type { ActionView } from "../../schemas/action.ts";
 import { callsOn, catchMessages, kept, sql, stubOf, typesOf, type Stub } from "./one-action.ts";
+import { operatorKey, upgradeOf } from "./readers.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
 let workspace: Workspace;
@@ -276,9 +277,8 @@ describe("eviction", () => {
 
   test("keeps the sockets, which are told of what comes next", async ({ expect }) => {
     const { stub, calls } = await asked();
-    const response = await stub.fetch("https://x.invalid/stream?afterSeq=1", {
-      headers: { upgrade: "websocket" },
-    });
+    const upgrade = upgradeOf(await operatorKey(workspace.name));
+    const response = await stub.fetch("https://x.invalid/stream?afterSeq=1", upgrade);
     const socket = response.webSocket!;
     const seen: string[] = [];
     socket.addEventListener("message", ({ data }) => void seen.push(JSON.parse(String(data)).event.type));

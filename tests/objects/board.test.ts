@@ -2,6 +2,7 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, test } from "vitest";
 import type { Board } from "../../objects/board/board.ts";
+import { migrations } from "../../objects/board/migrations.ts";
 import type { ActionSummary, State } from "../../schemas/action.ts";
 import type { ActionChanged, DeadLetter } from "../../schemas/message.ts";
 
@@ -89,7 +90,7 @@ describe("the Board's index", () => {
     const steps = await runInDurableObject(board, (_, state) =>
       state.storage.sql.exec("SELECT id FROM _migrations ORDER BY number").toArray(),
     );
-    expect(steps).toEqual([{ id: "001_actions" }, { id: "002_dead_letters" }, { id: "003_timings" }]);
+    expect(steps).toEqual(migrations.map(({ id }) => ({ id })));
   });
 
   test("takes in a batch wholly or not at all", async ({ expect }) => {

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { test } from "vitest";
 import type { Board } from "../../objects/board/board.ts";
 import { FeedMessage } from "../../schemas/session.ts";
+import { operatorKey, until, upgradeOf } from "./readers.ts";
 import { change } from "./timed-change.ts";
 
 const boardOf = (workspace: string): DurableObjectStub<Board> => env.BOARD.getByName(`${workspace}/board`);
@@ -11,9 +12,8 @@ const boardOf = (workspace: string): DurableObjectStub<Board> => env.BOARD.getBy
 /** A page's connection, with everything it has been told. */
 async function open(workspace: string, after?: string): Promise<{ told: FeedMessage[]; socket: WebSocket }> {
   const query = after === undefined ? "" : `?after=${after}`;
-  const response = await boardOf(workspace).fetch(`https://board/feed${query}`, {
-    headers: { upgrade: "websocket" },
-  });
+  const upgrade = upgradeOf(await operatorKey(workspace));
+  const response = await boardOf(workspace).fetch(`https://board/feed${query}`, upgrade);
   const socket = response.webSocket!;
   const told: FeedMessage[] = [];
   socket.addEventListener("message", ({ data }) => {
@@ -21,12 +21,6 @@ async function open(workspace: string, after?: string): Promise<{ told: FeedMess
   });
   socket.accept();
   return { told, socket };
-}
-
-async function until(done: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 200 && !done(); tries += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 const said = (told: readonly FeedMessage[]): unknown[] =>

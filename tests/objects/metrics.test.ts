@@ -102,10 +102,14 @@ describe("figures", () => {
 
   test("take what was sent for told, from the first on", async ({ expect }) => {
     const board = boardOf("told");
-    await board.apply([change("act_a")]);
-    await board.sent({ action: "act_a", delivered: 0, failed: 1, notifiedAt: null });
-    await board.sent({ action: "act_a", delivered: 1, failed: 0, notifiedAt: now - 9 * minute });
-    await board.sent({ action: "act_a", delivered: 1, failed: 0, notifiedAt: now });
+    await board.apply([change("act_a", { sends: { failed: 1 } })]);
+    await board.apply([
+      change("act_a", { sends: { delivered: 1, failed: 1, notifiedAt: now - 9 * minute } }),
+    ]);
+    await board.apply([
+      change("act_a", { sends: { delivered: 2, failed: 1, notifiedAt: now - 9 * minute } }),
+    ]);
+    await board.apply([change("act_a", { sends: { failed: 1 } })]);
     expect((await board.figures("1h", now)).queueTime.notified).toMatchObject({
       reached: 1,
       p50: { ms: minute, atLeast: false },
@@ -157,16 +161,18 @@ describe("counters", () => {
     await evictDurableObject(board);
     expect(await read()).toEqual(series);
 
-    await board.sent({ action: "act_1", delivered: 1, failed: 2, notifiedAt: now });
-    await board.sent({ action: "act_open", delivered: 1, failed: 0, notifiedAt: now });
-    await board.sent({ action: "act_unknown", delivered: 1, failed: 0, notifiedAt: now });
-    await board.apply([decided("act_open", minute)]);
+    const late = { ...decided("act_1", 100), sends: { delivered: 1, failed: 2, notifiedAt: now } };
+    const told = { ...decided("act_open", minute), sends: { delivered: 2, failed: 0, notifiedAt: now } };
+    const fresh = change("act_new", { sends: { delivered: 1 } });
+    for (const round of [1, 2, 3]) await board.apply(round === 2 ? [fresh, told, late] : [late, told, fresh]);
+    // What an action says of itself is never less than what it has said.
+    await board.apply([decided("act_1", 100), change("act_open", { sends: { delivered: 1 } })]);
     await evictDurableObject(board);
     const text = await board.prometheus(now);
-    expect(valueOf(text, 'holdpoint_webhook_deliveries_total{result="delivered"}')).toBe(3);
+    expect(valueOf(text, 'holdpoint_webhook_deliveries_total{result="delivered"}')).toBe(4);
     expect(valueOf(text, 'holdpoint_webhook_deliveries_total{result="failed"}')).toBe(2);
     expect(valueOf(text, 'holdpoint_decisions_total{outcome="denied",via="page"}')).toBe(701);
-    expect(valueOf(text, "holdpoint_requests_total")).toBe(701);
+    expect(valueOf(text, "holdpoint_requests_total")).toBe(702);
   });
 
   test("cost no written row but one for each five hundred that are over", async ({ expect }) => {
@@ -177,7 +183,9 @@ describe("counters", () => {
         return sql.exec<{ n: number }>("SELECT total_changes() AS n").one().n - before;
       };
       expect(written(() => board.apply([change("act_a")]))).toBe(1);
-      expect(written(() => board.apply([decided("act_a", 1)]))).toBe(1);
+      const grown = { ...decided("act_a", 1), sends: { delivered: 1, failed: 0, notifiedAt: now } };
+      expect(written(() => board.apply([grown]))).toBe(1);
+      expect(written(() => board.apply([grown]))).toBe(0);
       expect(written(() => void board.prometheus(now))).toBe(0);
       board.apply(Array.from({ length: 500 }, (_, at) => decided(`act_${at}`, at)));
       expect(written(() => void board.prometheus(now))).toBe(1);

@@ -75,6 +75,20 @@ describe("a session", () => {
     expect(await vote(fresh, critical)).toMatchObject({ status: 200, body: { votes: [{ via: "page" }] } });
   });
 
+  test("breaks no glass more than five minutes after signing in, whatever the risk", async ({ expect }) => {
+    const workspace = await openWorkspace("s-glass");
+    const { id, digest } = await workspace.ask();
+    const body = { digest, reason: "nobody on call answers at all", incident: "INC-1", confirm: true };
+    const path = `/v1/actions/${id}/break-glass`;
+    const old = await cookieOf(workspace, "person:carol", 5 * minute + 1_000);
+    expect(await post(old, path, body)).toMatchObject({
+      status: 403,
+      body: { code: "forbidden", errors: [{ pointer: "/session" }] },
+    });
+    const fresh = await cookieOf(workspace, "person:carol", 4 * minute);
+    expect(await post(fresh, path, body)).toMatchObject({ status: 200, body: { state: "approved" } });
+  });
+
   test("ends after twelve hours", async ({ expect }) => {
     const workspace = await openWorkspace("s-ends");
     const status = async (agoMs: number): Promise<number> => {

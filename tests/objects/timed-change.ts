@@ -1,5 +1,5 @@
 import type { State } from "../../schemas/action.ts";
-import type { ActionChanged } from "../../schemas/message.ts";
+import type { ActionChanged, Sends } from "../../schemas/message.ts";
 import { noTimes, type Timings } from "../../schemas/timings.ts";
 
 export const minute = 60_000;
@@ -10,12 +10,13 @@ type Parts = {
   risk?: "low" | "critical";
   type?: string;
   timings?: Partial<Timings>;
+  sends?: Partial<Sends>;
 };
 
 /** What an action says of itself that was asked for ten minutes ago. */
 export function change(
   id: string,
-  { seq = 1, state = "pending", risk = "low", type = "db.migrate", timings }: Parts = {},
+  { seq = 1, state = "pending", risk = "low", type = "db.migrate", timings, sends }: Parts = {},
 ): ActionChanged {
   const createdAt = timings?.createdAt ?? now - 10 * minute;
   const at = new Date(createdAt).toISOString();
@@ -52,6 +53,7 @@ export function change(
       ...timings,
     },
     dueAt: null,
+    ...(sends !== undefined && { sends: { delivered: 0, failed: 0, notifiedAt: null, ...sends } }),
     deadLetters: [],
     deliveries: [],
   };

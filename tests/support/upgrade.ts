@@ -5,7 +5,7 @@ type Answered = { status: number; body: unknown; socket: Duplex | null };
 
 /** Asks for a WebSocket and says how that was answered, which `WebSocket` itself keeps to itself. A socket that opens is dropped. */
 export async function upgrade(url: URL, key: string | null): Promise<Omit<Answered, "socket">> {
-  const { status, body, socket } = await shakeHands(url, key);
+  const { status, body, socket } = await shakeHands(url, bearer(key));
   socket?.destroy();
   return { status, body };
 }
@@ -19,7 +19,7 @@ export async function closeCode(
   key: string | null,
   code: number | null,
 ): Promise<{ code: number; afterMs: number }> {
-  const { socket } = await shakeHands(url, key);
+  const { socket } = await shakeHands(url, bearer(key));
   if (socket === null) throw new Error(`no WebSocket at ${url.pathname}`);
   const started = performance.now();
   socket.write(closeFrame(code));
@@ -29,6 +29,33 @@ export async function closeCode(
   } finally {
     socket.destroy();
   }
+}
+
+/** A socket by hand: what it has been told, and the code of the engine's close frame once that has come. */
+export type Watched = { readonly texts: readonly string[]; readonly closed: Promise<number> };
+
+/**
+ * Opens a socket and only listens. By hand, because a WebSocket of Node's says that it is closed when the connection beneath it
+ * is gone, and that is up to ten seconds after the close frame. @throws Error where the engine does not upgrade
+ */
+export async function watch(url: URL, headers: Record<string, string>): Promise<Watched> {
+  const { status, socket } = await shakeHands(url, headers);
+  if (socket === null) throw new Error(`${status}, no WebSocket at ${url.pathname}`);
+  const texts: string[] = [];
+  const closed = Promise.withResolvers<number>();
+  let bytes = Buffer.alloc(0);
+  socket.on("data", (chunk: Buffer) => {
+    bytes = Buffer.concat([bytes, chunk]);
+    for (let frame = firstFrame(bytes); frame !== null; frame = firstFrame(bytes)) {
+      bytes = bytes.subarray(frame.size);
+      if (frame.opcode === 1) texts.push(frame.payload.toString());
+      if (frame.opcode !== 8) continue;
+      closed.resolve(frame.payload.readUInt16BE());
+      socket.write(closeFrame(1000));
+    }
+  });
+  socket.on("error", (error: Error) => closed.reject(error));
+  return { texts, closed: closed.promise };
 }
 
 /** RFC 6455: opcode 8, and masked, as everything from a client is; the mask may be zero. */
@@ -66,14 +93,17 @@ function frameOf(bytes: Buffer, head: number, length: number): ReturnType<typeof
   return { opcode: bytes[0]! & 0x0f, payload: bytes.subarray(head, head + length), size: head + length };
 }
 
-function shakeHands(url: URL, key: string | null): Promise<Answered> {
+const bearer = (key: string | null): Record<string, string> =>
+  key === null ? {} : { authorization: `Bearer ${key}` };
+
+function shakeHands(url: URL, credentials: Record<string, string>): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const headers = {
       connection: "Upgrade",
       upgrade: "websocket",
       "sec-websocket-version": "13",
       "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
-      ...(key !== null && { authorization: `Bearer ${key}` }),
+      ...credentials,
     };
     const request = httpRequest(url, { headers });
     request.once("upgrade", ({ statusCode = 0 }, socket, head) => {

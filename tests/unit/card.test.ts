@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, test } from "vitest";
 import { cardOf } from "../../core/card/card.ts";
-import { slackMessage } from "../../core/card/slack.ts";
+import { slackLimits, slackMessage } from "../../core/card/slack.ts";
+import { teamsMessage } from "../../workers/channels/teams.ts";
 import { fakeAction } from "../support/fake-engine.ts";
 import { hostileTexts } from "../support/hostile-texts.ts";
 
@@ -51,6 +52,36 @@ describe("a card", () => {
     expect(text).toContain('\\"a b\\"');
     expect(text).toContain("in ASCII: [U+0430]dmin-db");
     expect(card.warnings).toHaveLength(2);
+  });
+
+  test("says of broken glass first and on every place who broke it, for what, and what its review has found", ({
+    expect,
+  }) => {
+    const at = "2026-01-01T12:00:00.000Z";
+    const glass = {
+      by: "person:bob",
+      incident: "INC-\u202E9",
+      reason: "the site is down ".repeat(200),
+      at,
+      reviewDue: "2026-01-04T12:00:00.000Z",
+      overdue: false,
+      review: null,
+    };
+    const card = cardOf(fakeAction("approved", 3, { breakGlass: glass }), told);
+    expect(card.status).toBe("Approved by breaking the glass, not yet claimed");
+    expect(card.warnings[0]).toContain("person:bob approved this alone");
+    expect(card.warnings[0]).toContain("INC-[U+202E]9");
+    const slack = slackMessage(card, "default");
+    expect(JSON.stringify(slack.blocks)).toContain("Warning: Glass broken: person:bob");
+    expect(slack.whole).toBe(true);
+    expect(JSON.stringify(slack.blocks).length).toBeLessThan(slackLimits.blocksJson);
+    expect(JSON.stringify(teamsMessage(card))).toContain("Glass broken: person:bob");
+    const overdue = cardOf(fakeAction("executed", 9, { breakGlass: { ...glass, overdue: true } }), told);
+    expect(overdue.warnings[1]).toContain("overdue since");
+    const review = { by: "person:carol", verdict: "unjustified" as const, note: "\u202Eno", at };
+    const reviewed = cardOf(fakeAction("executed", 9, { breakGlass: { ...glass, review } }), told);
+    expect(reviewed.warnings[1]).toContain("person:carol found that unjustified");
+    expect(reviewed.breakGlass?.review?.note).toBe("[U+202E]no");
   });
 
   test("says of every state what it is and whether it can be voted on", ({ expect }) => {

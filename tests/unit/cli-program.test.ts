@@ -58,6 +58,7 @@ describe("help", () => {
       "cancel",
       "rollback",
       "policy",
+      "metrics",
       "key",
       "doctor",
     ];

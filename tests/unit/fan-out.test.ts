@@ -1,4 +1,5 @@
-import { describe, test } from "vitest";
+import { describe, test, vi } from "vitest";
+import { Egress } from "../../core/egress.ts";
 import type { JsonObject } from "../../schemas/json.ts";
 import type { ActionChanged, Delivery } from "../../schemas/message.ts";
 import { deliverAll, type DeliveryDeps, type Recipient } from "../../workers/delivery.ts";
@@ -294,6 +295,74 @@ describe("delivering", () => {
     await deliverAll([delivery()], bare);
     expect(bare.calls[0]).toMatch(/^fail 2:callback for good/u);
     expect(bare.posted).toEqual([]);
+  });
+
+  test("T13 a secret that cannot be opened is no dead letter: its key may be given back", async ({
+    expect,
+  }) => {
+    const deps = deliveryDeps({
+      recipientOf: async () => ({ ...recipient, secrets: [], fault: "it needs another HOLDPOINT_SEAL_KEY" }),
+    });
+    await deliverAll([delivery()], deps);
+    expect(deps.posted).toEqual([]);
+    expect(deps.calls).toEqual([
+      "fail 2:callback for now null not sent: it needs another HOLDPOINT_SEAL_KEY",
+    ]);
+  });
+
+  test("T12 what a workspace sends over its bounds is not sent, not lost and no failed try, and others go on", async ({
+    expect,
+  }) => {
+    const deps = deliveryDeps({ egress: new Egress({ concurrent: 100, perMinute: 2 }) });
+    const mine = [1, 2, 3, 4].map((seq) => delivery({ seq }));
+    const settled = await deliverAll([...mine, delivery({ workspace: "other", seq: 5 })], deps);
+    // Nothing comes back to the queue: the open row in the action's outbox is the record.
+    expect(settled.every(({ error }) => error === null)).toBe(true);
+    expect(deps.posted).toHaveLength(3);
+    expect(deps.calls.toSorted()).toEqual([
+      "ack default/act_a 1:callback,2:callback",
+      "ack other/act_a 5:callback",
+    ]);
+  });
+
+  test("T12 a channel counts as any recipient does: over the bounds its right to send is not even taken", async ({
+    expect,
+  }) => {
+    const egress = new Egress({ concurrent: 100, perMinute: 1 });
+    let asked = 0;
+    const channelContext: DeliveryDeps["channelContext"] = () => {
+      asked += 1;
+      throw new Error("away");
+    };
+    const deps = deliveryDeps({ egress, channelContext });
+    const [first] = await deliverAll([delivery({ sink: "slack:C0CHANNEL", seq: 1 })], deps);
+    const [second] = await deliverAll([delivery({ sink: "slack:C0CHANNEL", seq: 2 })], deps);
+    expect(asked).toBe(1);
+    expect([first?.error, second?.error]).toEqual([new Error("away"), null]);
+    expect(deps.calls).toEqual([]);
+  });
+
+  test("T12 a receiver that never answers takes one place of its workspace, and gives it back", async ({
+    expect,
+  }) => {
+    let answer: (response: Response) => void = () => undefined;
+    const held = new Promise<Response>((resolve) => (answer = resolve));
+    let sent = 0;
+    const deps = deliveryDeps({
+      egress: new Egress({ concurrent: 1, perMinute: 100 }),
+      fetch: () => {
+        sent += 1;
+        return held;
+      },
+    });
+    const slow = deliverAll([delivery({ seq: 1 })], deps);
+    await vi.waitFor(() => expect(sent).toBe(1));
+    await deliverAll([delivery({ seq: 2 })], deps);
+    expect(sent).toBe(1);
+    answer(new Response(null, { status: 204 }));
+    await slow;
+    await deliverAll([delivery({ seq: 2 })], deps);
+    expect(sent).toBe(2);
   });
 
   test.for(["acknowledge", "fail", "recipientOf"] as const)(

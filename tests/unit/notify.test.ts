@@ -1,5 +1,5 @@
 import { describe, test } from "vitest";
-import { channelsOf } from "../../core/notify.ts";
+import { channelsAfterBreak, channelsOf } from "../../core/notify.ts";
 import { rowsFor } from "../../core/outbox.ts";
 import type { Event } from "../../schemas/event.ts";
 import type { SlackLink } from "../../schemas/link.ts";
@@ -63,6 +63,35 @@ describe("who is told", () => {
     expect(told(reminded, 0)).toEqual(["slack:C0ABC"]);
     expect(told(escalated, 1)).toEqual(["slack:C0ABC", "slack:C0DEF", "webhook:whe_all", "callback"]);
     expect(told(reminded, 1)).toEqual(["slack:C0ABC", "slack:C0DEF"]);
+  });
+
+  test("once glass is broken: everybody the contract names, and the people who were passed over", ({
+    expect,
+  }) => {
+    const channels = channelsOf(
+      { notify: ["slack:C0ABC", "pagerduty:web"], escalateTo: [["slack:C0DEF"], ["person:bob"]] },
+      starterDirectory(),
+      links,
+    );
+    const after = channelsAfterBreak(channels, ["person:alice", "person:bob", "person:omar"], links);
+    expect(after.map(({ sink, level }) => [sink, level])).toEqual([
+      ["slack:C0ABC", 0],
+      ["pagerduty:web", 0],
+      ["slack:C0DEF", 1],
+      ["slack:U0BOB", 0],
+      ["slack:U0ALICE", 0],
+    ]);
+    const data = { person: "person:carol", dueAt: 0 };
+    const overdue: Event = { ...quiet, type: "review_overdue", seq: 9, at: 0, data };
+    const rows = rowsFor(overdue, { channels: after, subscribers: [], hasCallback: true }, 0, 0);
+    // The escalated channel hears of it too, although nothing has escalated; nobody is paged for what is over.
+    expect(rows.map(({ sink }) => sink).toSorted()).toEqual([
+      "callback",
+      "slack:C0ABC",
+      "slack:C0DEF",
+      "slack:U0ALICE",
+      "slack:U0BOB",
+    ]);
   });
 
   test.for([

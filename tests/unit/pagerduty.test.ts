@@ -37,6 +37,7 @@ function context(...views: (ActionView | null)[]): ChannelContext {
     now: () => now,
     fetch: (url, init) => fetch(url, init),
     begin: () => Promise.reject(new Error("dedup_key makes two events one")),
+    allow: () => Promise.reject(new Error("a machine has no budget")),
     sight: async () => {
       const action = left.length > 1 ? left.shift()! : (left[0] ?? null);
       return action === null ? null : { action, told: { description: null, rollback: false }, shown: null };

@@ -12,7 +12,13 @@ function policy(change: (document: Spoilable) => unknown = () => null): Policy {
   if (!result.ok) throw new Error(JSON.stringify(result.error));
   return result.value;
 }
-const nothing = { added: [], removed: [], changed: [], roles: { added: [], removed: [], changed: [] } };
+const nothing = {
+  added: [],
+  removed: [],
+  changed: [],
+  roles: { added: [], removed: [], changed: [] },
+  budgets: [],
+};
 
 describe("what publishing would change", () => {
   test("nothing between equal policies, in whatever order their contracts are", ({ expect }) => {
@@ -22,6 +28,21 @@ describe("what publishing would change", () => {
         policy((d) => (d.contracts = d.contracts.toReversed())),
       ),
     ).toEqual(nothing);
+  });
+
+  test("how many messages people get, one number at a time", ({ expect }) => {
+    const set = policy((d) => (d.notifications = { perReviewerPerHour: 5, perChannelPerHour: 50 }));
+    const other = policy((d) => {
+      d.notifications = { perReviewerPerHour: 1, perChannelPerHour: 50 };
+      d.requests = { perAgentPerHour: 600 };
+    });
+    expect(diffPolicies(set, other)).toEqual({
+      ...nothing,
+      budgets: [
+        { pointer: "/notifications/perReviewerPerHour", from: 5, to: 1 },
+        { pointer: "/requests/perAgentPerHour", from: null, to: 600 },
+      ],
+    });
   });
 
   test("contracts and role classes that come and go", ({ expect }) => {

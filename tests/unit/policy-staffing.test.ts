@@ -97,6 +97,33 @@ describe("P25 publishing a rule that nobody can satisfy fails", () => {
     ).toEqual({});
   });
 
+  test("a right to break the glass that nobody but the agent's owner has, or nobody at all, is a fault", ({
+    expect,
+  }) => {
+    const by = (...selectors: string[]): Record<string, string> =>
+      faults((d) => (d.contracts[0].breakGlass = { by: selectors }));
+    expect(by("group:security")).toEqual({});
+    // Separation of duties may let the owner vote; it never lets them break the glass.
+    expect(by("group:operators")["/contracts/0/breakGlass/by"]).toContain(
+      "names nobody who could ever use it",
+    );
+    expect(Object.keys(by("oncall:primary"))).toEqual(["/contracts/0/breakGlass/by"]);
+    expect(Object.keys(by("group:dba", "group:nobody", "person:mallory"))).toEqual([
+      "/contracts/0/breakGlass/by/1",
+      "/contracts/0/breakGlass/by/2",
+    ]);
+    expect(Object.keys(by())).toEqual(["/contracts/0/breakGlass/by"]);
+    const spoilt = { by: ["group:dba"], reviewDue: "15d", perPersonPerDay: 0, more: true };
+    expect(Object.keys(faults((d) => (d.contracts[0].breakGlass = spoilt))).toSorted()).toEqual([
+      "/contracts/0/breakGlass/more",
+      "/contracts/0/breakGlass/perPersonPerDay",
+    ]);
+    const late = { by: ["group:dba"], reviewDue: "15d" };
+    expect(faults((d) => (d.contracts[0].breakGlass = late))["/contracts/0/breakGlass/reviewDue"]).toContain(
+      "14d",
+    );
+  });
+
   test("a type that is switched off needs nobody, but no made-up names either", ({ expect }) => {
     expect(
       faults((d) => Object.assign(d.contracts[0], { mode: "disabled", rule: seat("a", "group:oncall", 5) })),

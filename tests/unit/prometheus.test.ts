@@ -46,7 +46,13 @@ const some: readonly Counted[] = [
   counted({ state: "expired", leftAt: now - 1_000, escalations: 2 }),
 ];
 const text = (actions: readonly Counted[]): string =>
-  prometheusText({ counters: counting(noCounters(), actions), recent: actions, deadLetters: 3, now });
+  prometheusText({
+    counters: counting(noCounters(), actions),
+    recent: actions,
+    deadLetters: 3,
+    suppressed: { budget: 7, coalesced: 41 },
+    now,
+  });
 const docs = (path: string): string => fileURLToPath(new URL(`../../docs/${path}`, import.meta.url));
 
 describe("the text format", () => {

@@ -104,6 +104,7 @@ describe("sending", () => {
     now: () => 0,
     fetch: (url, init) => fetch(url, init),
     begin: async () => right,
+    allow: () => Promise.reject(new Error("a machine has no budget")),
     sight: () => Promise.reject(new Error("nothing is sent without the right to")),
   });
 

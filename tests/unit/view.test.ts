@@ -165,6 +165,36 @@ describe("views", () => {
     });
   });
 
+  test("show broken glass and its review; without payload nobody's words about it", ({ expect }) => {
+    const contract = contractOf({ breakGlass: { by: [cast.erin.id], reviewDue: "1h" } });
+    const play = new Play(payloadOf(contract)).request();
+    play.breakGlass(cast.erin, { reason: "canary-words of who broke it", incident: "INC-9" });
+    expect(viewOf(play.payload, play.state, origin)).toMatchObject({
+      state: "approved",
+      deadlines: { review: "2026-01-01T13:00:00.000Z" },
+      breakGlass: {
+        by: cast.erin.id,
+        incident: "INC-9",
+        reason: "canary-words of who broke it",
+        at: "2026-01-01T12:00:00.000Z",
+        reviewDue: "2026-01-01T13:00:00.000Z",
+        overdue: false,
+        review: null,
+      },
+    });
+    play.wait(3_600_000).tick();
+    expect(viewOf(play.payload, play.state, origin).breakGlass?.overdue).toBe(true);
+    const note = "canary-words of who looked";
+    play.do({ type: "review", actor: cast.alice, verdict: "unjustified", note });
+    const view = viewOf(play.payload, play.state, origin);
+    expect(view.breakGlass).toMatchObject({ overdue: false, review: { by: cast.alice.id, note } });
+    const open = withoutPayload(view);
+    expect(JSON.stringify(open)).not.toContain("canary-words");
+    expect(open).toMatchObject({
+      breakGlass: { by: cast.erin.id, review: { by: cast.alice.id, verdict: "unjustified" } },
+    });
+  });
+
   test("show whose vote counts, how the seats stand, and that the owner is kept out", ({ expect }) => {
     const play = new Play(payload()).request();
     play.vote(cast.alice, "approve");
@@ -186,6 +216,7 @@ describe("views", () => {
       lease: null,
       execution: null,
       rollback: null,
+      review: null,
     });
     expect(view.links).toEqual({
       self: "http://127.0.0.1:8787/v1/actions/act_model",

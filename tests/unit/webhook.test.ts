@@ -103,7 +103,7 @@ describe("the id of a message", () => {
 });
 
 describe("an attempt", () => {
-  test("posts the body as it was signed, follows nothing and gives no credential away", async ({
+  test("T12 posts the body as it was signed, follows nothing and gives no credential away", async ({
     expect,
   }) => {
     const { fetch, asked } = recording(() => new Response("thanks", { status: 200 }));
@@ -120,7 +120,7 @@ describe("an attempt", () => {
     );
   });
 
-  test("says nothing of what the receiver wrote", async ({ expect }) => {
+  test("T12 says nothing of what the receiver wrote", async ({ expect }) => {
     const body = new ReadableStream({ pull: (controller) => controller.enqueue(Buffer.from("root:x:0:0")) });
     const { fetch } = recording(() => new Response(body, { status: 500 }));
     const sent = await sendWebhook(message, Date.now(), fetch);
@@ -143,7 +143,7 @@ describe("an attempt", () => {
     expect(asked).toEqual([]);
   });
 
-  test("says so when the time is up", async ({ expect }) => {
+  test("T12 says so when the time is up", async ({ expect }) => {
     const { fetch } = recording(() => Promise.reject(new DOMException("aborted", "TimeoutError")));
     expect(await sendWebhook(message, Date.now(), fetch)).toMatchObject({
       ok: false,

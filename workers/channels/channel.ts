@@ -1,5 +1,6 @@
 import type { Shown, Sight } from "../../schemas/channel.ts";
 import type { Delivery } from "../../schemas/message.ts";
+import type { NoticeVerdict, Suppression } from "../../schemas/notice.ts";
 import type { Fetch, Sent } from "./webhook.ts";
 
 /** How an action reaches people: one of these for each kind of channel, named by what its sinks begin with. */
@@ -13,9 +14,12 @@ export interface Channel {
 
 /**
  * What came of it. `shown` is where the recipient's card is and which seq of the action it shows: the action keeps it, and
- * every row of the recipient that it covers is delivered with it.
+ * every row of the recipient that it covers is delivered with it. `suppressed`: nothing was sent, on purpose and for good.
  */
-export type Told = Exclude<Sent, { ok: true }> | { readonly ok: true; readonly shown?: Shown } | "held";
+export type Told =
+  | Exclude<Sent, { ok: true }>
+  | { readonly ok: true; readonly shown?: Shown; readonly suppressed?: Suppression }
+  | "held";
 
 /** The right to send, and what there is to show. `settled`: nothing is left to send, and the delivery is done. */
 export type Right =
@@ -35,6 +39,8 @@ export interface ChannelContext {
    * had before (PagerDuty's `dedup_key`) may do without and read `sight` alone.
    */
   begin(): Promise<Right>;
+  /** Whether its people are to be sent this, within their budgets (threat T10); asked again it answers the same. */
+  allow(sight: Sight): Promise<NoticeVerdict>;
   /** The action as it is now, arguments and all; null where it is gone. */
   sight(): Promise<Sight | null>;
 }

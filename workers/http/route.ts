@@ -1,6 +1,7 @@
 import type * as v from "valibot";
 import type { Principal, Scope } from "../../schemas/principal.ts";
 import type { Snapshot } from "../../schemas/snapshot.ts";
+import type { Standing } from "../../schemas/standing.ts";
 import { parseWith } from "./body.ts";
 
 /** What a handler is given: parsed, authenticated, and nothing taken on trust from the request. */
@@ -12,6 +13,8 @@ export type Call<Body> = {
   readonly principal: Principal;
   /** The workspace's policy and directory, at most a few seconds old. */
   readonly snapshot: Snapshot;
+  /** What proved the caller, for whatever stays open after the call. */
+  readonly standing: Standing;
   readonly body: Body;
   /** SHA-256 (hex) of the body text: with the same key, another fingerprint is another request. */
   readonly fingerprint: string;

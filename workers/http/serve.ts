@@ -24,6 +24,7 @@ export function serve(routes: readonly Route[]): Served {
     const handle = (request: IRequestStrict, env: Env, context: ExecutionContext): Promise<Response> =>
       answerCall(route, request, env, context);
     router[methodOf(route.method)](route.path, handle);
+    if (answersHead(route)) router.head(route.path, handle);
   }
   const paths = pathsOf(routes);
   return async (request, env, context) => {
@@ -34,9 +35,12 @@ export function serve(routes: readonly Route[]): Served {
     } catch (error) {
       response = toProblem(error);
     }
-    return withSecurityHeaders(response);
+    return withSecurityHeaders(request.method === "HEAD" ? new Response(null, response) : response);
   };
 }
+
+/** HEAD is answered as GET is, without the body. A socket is no answer that has a head of its own. */
+const answersHead = ({ method, answer }: Route): boolean => method === "GET" && answer.status !== 101;
 
 const methodOf = (method: Route["method"]): "get" | "post" | "put" | "delete" => {
   const names = { GET: "get", POST: "post", PUT: "put", DELETE: "delete" } as const;
@@ -68,7 +72,7 @@ async function answerCall(
     };
     return toResponse(await route.handle({ ...open, idempotencyKey: idempotencyKeyOf(request) }), route);
   }
-  const { principal, snapshot } = await authenticate(request, env, now);
+  const { principal, snapshot, standing } = await authenticate(request, env, now);
   if (route.scope !== "any" && !holds(principal, route.scope)) {
     throw new ProblemError("forbidden", {
       detail: `This key lacks the scope ${route.scope}; ask an operator for one that has it.`,
@@ -79,6 +83,7 @@ async function answerCall(
     ...base,
     principal,
     snapshot,
+    standing,
     waitUntil,
     body: route.body === undefined ? {} : parseBody(text, route.maxKeys),
     fingerprint: sha256Hex(text),
@@ -98,6 +103,7 @@ const anonymous = {
     links: [],
     salt: "",
   },
+  standing: { holder: { kind: "key", id: "" }, epoch: 0, endsAt: 0 },
 } as const satisfies Partial<Call<unknown>>;
 
 /** The header as sent, bare or as the draft's quoted string. @throws ProblemError `bad_request` for one that is no key. */
@@ -131,7 +137,7 @@ function pathsOf(routes: readonly Route[]): Known[] {
   const byPath = Map.groupBy(routes, (route) => route.path);
   return [...byPath].map(([path, lines]) => ({
     pattern: new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/:\w+/gu, "[^/]+")}/*$`, "u"),
-    methods: lines.map((line) => line.method),
+    methods: lines.flatMap((line) => (answersHead(line) ? [line.method, "HEAD"] : [line.method])),
   }));
 }
 

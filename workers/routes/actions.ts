@@ -1,12 +1,14 @@
 import * as v from "valibot";
 import { ActionRequest, ActionView, EventView } from "../../schemas/action.ts";
 import { limits } from "../../schemas/limits.ts";
+import { standingHeader } from "../../schemas/standing.ts";
+import { authenticate } from "../auth.ts";
 import { jsonText } from "../http/json-text.ts";
 import { notFound } from "../http/problem.ts";
 import { parseQuery } from "../http/query.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
 import { createAction } from "../new-action.ts";
-import { actionOf } from "../stubs.ts";
+import { actionOf, boardOf } from "../stubs.ts";
 import { actionId } from "../tell.ts";
 
 const Seq = v.optional(
@@ -32,11 +34,15 @@ async function getAction(call: Call<unknown>): Promise<Answer> {
   const id = actionId(call.params);
   const query = parseQuery(call.url, GetQuery);
   const preferred = preferredWait(call.request);
-  const waitSeconds = Math.min(query.wait ?? preferred ?? 0, limits.waitSeconds);
+  // What is waited for is in the body, and a HEAD has none.
+  const waits = call.request.method === "HEAD" ? 0 : (query.wait ?? preferred ?? 0);
+  const waitSeconds = Math.min(waits, limits.waitSeconds);
   const stub = actionOf(call.env, call.principal.workspace, id);
   const { origin } = call.url;
   if (waitSeconds === 0) return found(await stub.view(origin));
   const text = await stub.wait(query.afterSeq ?? null, waitSeconds * 1_000, origin);
+  // Whoever waited may have lost their access meanwhile; known for a few seconds, so a short wait asks nobody.
+  await authenticate(call.request, call.env, Date.now());
   return found(text, preferred === null ? {} : { "preference-applied": `wait=${waitSeconds}` });
 }
 
@@ -72,10 +78,10 @@ async function openStream(call: Call<unknown>): Promise<Answer> {
     return new Response(JSON.stringify(body), { status: 426, headers });
   }
   const to = new URL(`/stream?afterSeq=${afterSeq}`, call.url);
-  const response = await actionOf(call.env, call.principal.workspace, id).fetch(to, {
-    headers: { upgrade: "websocket" },
-  });
+  const headers = { upgrade: "websocket", [standingHeader]: JSON.stringify(call.standing) };
+  const response = await actionOf(call.env, call.principal.workspace, id).fetch(to, { headers });
   if (response.status === 404) throw notFound();
+  if (call.principal.kind !== "agent") await boardOf(call.env, call.principal.workspace).follows(id);
   return response;
 }
 

@@ -4,6 +4,7 @@ import { workspaceOfPass } from "../../core/pass-text.ts";
 import { readerIn, type Reader } from "../../core/reader.ts";
 import { ActionList, ActionSummary, State } from "../../schemas/action.ts";
 import { Risk } from "../../schemas/policy.ts";
+import { standingHeader } from "../../schemas/standing.ts";
 import { ActionType, Slug } from "../../schemas/text.ts";
 import { sha256Hex } from "../auth.ts";
 import { ProblemError } from "../http/problem.ts";
@@ -76,7 +77,7 @@ const StreamQuery = v.strictObject({
  * 1. The caller is authenticated like any other. 2. Origin is our own (403). 3. The ticket is of this workspace, unused and
  * this very caller's, and is used up (403).
  */
-async function openFeed({ request, url, env, principal, now }: Call<unknown>): Promise<Answer> {
+async function openFeed({ request, url, env, principal, standing, now }: Call<unknown>): Promise<Answer> {
   const { ticket, after } = parseQuery(url, StreamQuery);
   demandOwnOrigin(request, url);
   const { workspace, keyId: holder } = principal;
@@ -90,7 +91,8 @@ async function openFeed({ request, url, env, principal, now }: Call<unknown>): P
   }
   const to = new URL("/feed", url);
   if (after !== undefined) to.searchParams.set("after", after);
-  return boardOf(env, workspace).fetch(to, { headers: { upgrade: "websocket" } });
+  const headers = { upgrade: "websocket", [standingHeader]: JSON.stringify(standing) };
+  return boardOf(env, workspace).fetch(to, { headers });
 }
 
 const repairBoard = (call: Call<v.InferOutput<typeof RepairBody>>): Promise<Answer> =>

@@ -49,8 +49,12 @@ export function viaOf({ request, principal }: Pick<Call<unknown>, "request" | "p
   return request.headers.get("x-holdpoint-client") === "cli" ? "cli" : "api";
 }
 
-/** Shows a person's command on the Board now: the queue's own way there takes a second, and people watch each other's page. */
+/**
+ * Shows a command on the Board now, where it came from a page: the queue's own way there takes a second, and whoever has one page
+ * open may have two. Any other command takes that way, because asking the action and telling the Board is two requests more.
+ */
 export function showAtOnce({ env, principal, waitUntil }: Call<unknown>, ids: readonly string[]): void {
+  if (principal.signedInAt === undefined) return;
   const work = restoreRows(env, principal.workspace, ids);
   waitUntil(work.catch((error: unknown) => console.error("board", principal.workspace, error)));
 }

@@ -2,6 +2,7 @@ import type { Route } from "../http/route.ts";
 import { actionRoutes } from "./actions.ts";
 import { batchRoutes } from "./batches.ts";
 import { cardRoutes } from "./card.ts";
+import { breakGlassRoutes } from "./break-glass.ts";
 import { boardRoutes } from "./board.ts";
 import { decisionRoutes } from "./decisions.ts";
 import { deliveryRoutes } from "./deliveries.ts";
@@ -22,6 +23,7 @@ const described: readonly Route[] = [
   ...actionRoutes,
   ...cardRoutes,
   ...decisionRoutes,
+  ...breakGlassRoutes,
   ...executionRoutes,
   ...policyRoutes,
   ...directoryRoutes,

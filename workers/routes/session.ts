@@ -63,7 +63,7 @@ async function signIn(call: Call<v.InferOutput<typeof SignInBody>>): Promise<Ans
 }
 
 function showSession(call: Call<unknown>): Answer {
-  const { principal, snapshot, now } = call;
+  const { principal, snapshot, standing, now } = call;
   const { workspace, id: person, scopes, signedInAt } = principal;
   if (signedInAt === undefined) throw unauthenticated();
   const { directory } = snapshot;
@@ -76,6 +76,7 @@ function showSession(call: Call<unknown>): Answer {
     scopes: [...scopes],
     signedInAt: instant(signedInAt),
     freshUntil: instant(signedInAt + freshMs),
+    signedInBy: standing.holder.kind === "access" ? "access" : "link",
   };
   return { body };
 }

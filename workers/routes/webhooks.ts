@@ -1,6 +1,7 @@
 import type * as v from "valibot";
 import type { Refusal } from "../../core/refusal.ts";
 import { webhookUrlFault } from "../../core/webhook-url.ts";
+import { configOf, SealConfig } from "../../schemas/config.ts";
 import { EndpointBody, type Endpoint, type SecretRecord } from "../../schemas/webhook.ts";
 import {
   EndpointList,
@@ -39,10 +40,20 @@ function forgetAll(workspace: string): void {
   forgetRecipients(workspace);
 }
 
+/** A key that is none must be mended first: a secret stored without the seal that the operator wanted is worse than none. */
+function demandSeal(env: Env): void {
+  if (configOf(SealConfig, env) !== null) return;
+  throw new ProblemError("internal", {
+    detail:
+      "HOLDPOINT_SEAL_KEY is no 32 bytes of base64, so no secret is made. Its operator makes one with `openssl rand -base64 32`.",
+  });
+}
+
 /** Registers an endpoint. Its URL passes the rule that every send asks again; a secret made for it is shown in this answer only. */
 const createEndpoint = (call: Call<v.InferOutput<typeof EndpointBody>>): Promise<Answer> =>
   once(call, async () => {
     const { env, principal, body, now } = call;
+    demandSeal(env);
     const fault = webhookUrlFault(body.url, { allowLoopback: isLocal(env) });
     if (fault !== null) throw invalid("/url", fault);
     const created = await registryOf(env, principal.workspace).createEndpoint(body, now, principal.id);
@@ -71,6 +82,7 @@ async function removeEndpoint({ env, principal, params, now }: Call<unknown>): P
 const createSecret = (call: Call<unknown>): Promise<Answer> =>
   once(call, async () => {
     const { env, principal, now } = call;
+    demandSeal(env);
     const { record, secret } = await registryOf(env, principal.workspace).createSecret(now, principal.id);
     return { status: 201, body: { ...showSecret(record), secret } };
   });
@@ -78,6 +90,7 @@ const createSecret = (call: Call<unknown>): Promise<Answer> =>
 const rotateSecret = (call: Call<v.InferOutput<typeof RotateSecretBody>>): Promise<Answer> =>
   once(call, async () => {
     const { env, principal, params, body, now } = call;
+    demandSeal(env);
     const change = { ...body, id: params["id"] ?? "", now, actor: principal.id };
     const rotated = await registryOf(env, principal.workspace).rotateSecret(change);
     if (!rotated.ok) throw rotated.error.code === "not_found" ? notFound() : refused(rotated.error);

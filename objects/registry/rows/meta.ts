@@ -4,7 +4,7 @@ import { rowOf, rowsOf } from "./read.ts";
 
 /** The statements on `meta` and `changes`. */
 
-type MetaKey = "version" | "salt" | "policy";
+type MetaKey = "version" | "salt" | "policy" | "epoch";
 const Meta = v.object({ value: v.string() });
 
 export function readMeta(sql: SqlStorage, key: MetaKey): string | null {
@@ -24,6 +24,27 @@ export function readVersion(sql: SqlStorage): number {
   return Number(readMeta(sql, "version") ?? "0");
 }
 
+/**
+ * How many changes there were that may have ended somebody's access. Beside the version, because none of them has to make
+ * every isolate load the directory again.
+ */
+export function readEpoch(sql: SqlStorage): number {
+  return Number(readMeta(sql, "epoch") ?? "0");
+}
+
+/** The changes that may end somebody's access: whatever is open then is asked for again. */
+const withdrawing: ReadonlySet<string> = new Set([
+  "key.rotated",
+  "key.revoked",
+  "session.ended",
+  "person.put",
+  "person.removed",
+  "agent.put",
+  "agent.removed",
+  "group.put",
+  "group.removed",
+]);
+
 export type Change = {
   readonly at: number;
   readonly actor: string;
@@ -35,6 +56,7 @@ export type Change = {
 export function recordChange(sql: SqlStorage, { at, actor, kind, id }: Change, grows: boolean): number {
   const version = readVersion(sql) + (grows ? 1 : 0);
   if (grows) writeMeta(sql, "version", String(version));
+  if (withdrawing.has(kind)) writeMeta(sql, "epoch", String(readEpoch(sql) + 1));
   sql.exec(
     "INSERT INTO changes (version, at, actor, kind, id) VALUES (?, ?, ?, ?, ?)",
     version,

@@ -6,7 +6,9 @@ import { jsonOf, rowOf, rowsOf } from "./read.ts";
 
 const StoredEndpoint = v.object({ value: jsonOf(Endpoint) });
 const StoredSecret = v.object({
+  number: v.number(),
   id: v.string(),
+  /** Sealed (`seal.ts`), or as it is where the engine has no key for that. */
   secret: v.string(),
   made_at: v.number(),
   /** Null for the current one; a former one signs until then. */
@@ -34,17 +36,27 @@ export function deleteEndpoint(sql: SqlStorage, id: string): void {
 
 /** Current and former secrets of one id, newest first. */
 export function findSecrets(sql: SqlStorage, id: string): StoredSecret[] {
-  const statement = "SELECT id, secret, made_at, ends_at FROM secrets WHERE id = ? ORDER BY number DESC";
+  const statement =
+    "SELECT number, id, secret, made_at, ends_at FROM secrets WHERE id = ? ORDER BY number DESC";
   return rowsOf(sql, StoredSecret, statement, id);
 }
 
 /** Newest first. */
 export function listSecrets(sql: SqlStorage): StoredSecret[] {
-  return rowsOf(sql, StoredSecret, "SELECT id, secret, made_at, ends_at FROM secrets ORDER BY number DESC");
+  return rowsOf(
+    sql,
+    StoredSecret,
+    "SELECT number, id, secret, made_at, ends_at FROM secrets ORDER BY number DESC",
+  );
 }
 
-export function insertSecret(sql: SqlStorage, row: Omit<StoredSecret, "ends_at">): void {
+export function insertSecret(sql: SqlStorage, row: Omit<StoredSecret, "ends_at" | "number">): void {
   sql.exec("INSERT INTO secrets (id, secret, made_at) VALUES (?, ?, ?)", row.id, row.secret, row.made_at);
+}
+
+/** The same secret in another form; unless the row holds something else by now. */
+export function writeSecret(sql: SqlStorage, number: number, was: string, stored: string): void {
+  sql.exec("UPDATE secrets SET secret = ? WHERE number = ? AND secret = ?", stored, number, was);
 }
 
 /** The current secret of this id becomes a former one. */

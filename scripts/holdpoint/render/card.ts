@@ -27,6 +27,7 @@ export function formatCard(action: ActionView, paint: Paint, now: number): strin
     ...warnings(action, paint),
     ...seats(action),
     ...votes(action, now),
+    ...brokenGlass(action, paint, now),
     ...agentSays(action, paint),
   ].join("\n");
 }
@@ -96,6 +97,22 @@ function votes({ votes: list }: ActionView, now: number): string[] {
     const why = reason === null ? "" : `: ${visible(reason)}`;
     return `${label("vote")}${visible(person)} ${decision} via ${via}, ${ago(at, now)}${counts ? "" : " (does not count)"}${why}`;
   });
+}
+
+function brokenGlass(action: Partial<ActionView>, paint: Paint, now: number): string[] {
+  // An engine from before there was such a right says nothing of it.
+  const breakGlass = action.breakGlass ?? null;
+  if (breakGlass === null) return [];
+  const { by, incident, reason, at, reviewDue, overdue, review } = breakGlass;
+  const due = overdue ? `overdue since ${reviewDue}` : `due ${reviewDue}`;
+  return [
+    paint.red(
+      `${label("GLASS BROKEN")}${visible(by)} approved this alone for ${visible(incident)}, ${ago(at, now)}: ${visible(reason)}`,
+    ),
+    review === null
+      ? paint.red(`${label("review")}${due}`)
+      : `${label("review")}${review.verdict}, says ${visible(review.by)}: ${visible(review.note)}`,
+  ];
 }
 
 function agentSays({ reason, context }: ActionView, paint: Paint): string[] {

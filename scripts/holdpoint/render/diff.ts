@@ -3,7 +3,10 @@ import type { Paint } from "../terminal.ts";
 import { visible } from "../../../core/card/visible.ts";
 
 /** What a document would change: a line for each contract and role class, and under it each field by its pointer. */
-export function formatDiff({ added, removed, changed, roles }: PolicyDiff, paint: Paint): string {
+export function formatDiff(
+  { added, removed, changed, roles, budgets = [] }: PolicyDiff,
+  paint: Paint,
+): string {
   const lines = [
     ...named(
       "contract",
@@ -11,6 +14,9 @@ export function formatDiff({ added, removed, changed, roles }: PolicyDiff, paint
       paint,
     ),
     ...named("role class", roles, paint),
+    ...(budgets.length === 0
+      ? []
+      : named("budgets", { added: [], removed: [], changed: [{ name: "an hour", fields: budgets }] }, paint)),
   ];
   return lines.length === 0 ? "No difference." : lines.join("\n");
 }
