@@ -210,6 +210,7 @@ describe("another workspace", () => {
     const endpoint = await cast.operator.post<{ id: string }>("/v1/webhooks", { url, secretId: secret.id });
     const { digest } = action;
     const lease = { lease: "lse_x", fence: 1 };
+    const glass = { digest, reason: "nobody answers and it burns", incident: "INC-1", confirm: true };
     const cases: [Caller, string, string, object | undefined, [ours: string, nobodys: string]][] = [
       [agent, "GET", "/v1/actions/ID", undefined, [action.id, unknownAction]],
       [agent, "GET", "/v1/actions/ID?wait=5&afterSeq=0", undefined, [action.id, unknownAction]],
@@ -228,6 +229,15 @@ describe("another workspace", () => {
         [action.id, unknownAction],
       ],
       [person, "POST", "/v1/actions/ID/rollback", { reason: "mine" }, [action.id, unknownAction]],
+      [person, "GET", "/v1/actions/ID/break-glass", undefined, [action.id, unknownAction]],
+      [person, "POST", "/v1/actions/ID/break-glass", glass, [action.id, unknownAction]],
+      [
+        person,
+        "POST",
+        "/v1/actions/ID/break-glass/review",
+        { verdict: "justified", note: "it was" },
+        [action.id, unknownAction],
+      ],
       [foreign, "POST", "/v1/keys/ID/rotate", {}, [key.record.id, "0".repeat(12)]],
       [foreign, "POST", "/v1/keys/ID/revoke", {}, [key.record.id, "0".repeat(12)]],
       [foreign, "DELETE", "/v1/webhooks/ID", undefined, [endpoint.id, "whe_nothing"]],
