@@ -1,6 +1,7 @@
 import { styleText } from "node:util";
 import type { Cell } from "./cells.ts";
 import type { PageFigures } from "./page.ts";
+import type { Evaluation } from "./evaluation.ts";
 import type { PendingFootprint, Recovery, Restart, Share } from "./pending.ts";
 import type { Report } from "./run.ts";
 import type { Mode } from "./server.ts";
@@ -28,8 +29,10 @@ export function printed(report: Report): string {
     ];
   });
   const page = report.page === null ? [] : [pagePart(report.page)];
+  const evaluation =
+    report.evaluations.length === 0 ? [] : [table(evaluationHead, report.evaluations.map(evaluationLine))];
   const legends = parts.length === 0 ? [] : [legend];
-  return [...parts.filter((part) => part !== ""), ...legends, ...page].join("\n\n");
+  return [...parts.filter((part) => part !== ""), ...legends, ...evaluation, ...page].join("\n\n");
 }
 
 const pageHead = ["", "median ms", "least ms", "× least", "goal"];
@@ -60,6 +63,19 @@ const legend = `Milliseconds; medians of the rounds. × floor is the median of t
 p50, and of the time a piece (1 / what was finished a second). OVER marks what is more than ${target} times the floor.
 Resume counts from the start of the decide call until whoever waits has the decision; its pace is that of the whole
 round: create, begin to wait, decide.`;
+
+const evaluationHead = [
+  "deciding one request, µs a call",
+  "contracts",
+  "decide",
+  "first time",
+  "without conditions",
+  "JSON.parse of it",
+];
+
+function evaluationLine({ contracts, decide, first, bare, parse }: Evaluation): string[] {
+  return ["four conditions a contract", String(contracts), ...[decide, first, bare, parse].map(fixed)];
+}
 
 const cellHead = [
   "",

@@ -20,9 +20,10 @@ import {
   type PendingFootprint,
   type Restart,
 } from "./pending.ts";
+import { measureEvaluation, type Evaluation } from "./evaluation.ts";
 import { type Mode, startServer } from "./server.ts";
 
-export const sections = ["create", "resume", "pending", "page"] as const;
+export const sections = ["create", "resume", "pending", "evaluation", "page"] as const;
 export type Section = (typeof sections)[number];
 
 /** What to measure, how thoroughly, and who is told how far it is. */
@@ -53,11 +54,16 @@ export type Report = {
   readonly restarts: Restart[];
   /** Null where it was not asked for, or where no browser was found. */
   page: PageFigures | null;
+  readonly evaluations: Evaluation[];
 };
 
 /** Runs the plan, mode by mode. Servers and their data are gone afterwards, also when it fails. */
 export async function runPlan(plan: Plan): Promise<Report> {
-  const report: Report = { cells: [], footprints: [], restarts: [], page: null };
+  const report: Report = { cells: [], footprints: [], restarts: [], evaluations: [], page: null };
+  if (plan.sections.includes("evaluation")) {
+    plan.tell("deciding by 1,000 contracts");
+    report.evaluations.push(measureEvaluation(1_000, plan));
+  }
   for (const mode of plan.modes) {
     const wanted = whats.filter(({ work }) => plan.sections.includes(work));
     if (wanted.length > 0) {
