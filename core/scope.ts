@@ -40,15 +40,66 @@ type Dimension = {
   readonly pointer: string;
   readonly what: string;
   readonly value: string;
+  readonly fits: (glob: string, value: string) => boolean;
   readonly list: (role: RoleClass) => readonly string[];
 };
+
+/** More steps than any chain of agents that work for agents has. */
+const maxChain = 8;
+
+/** An agent, the one that it acts for, and so on. `whole` is false where one is unknown, or the chain comes back to itself or is too long. */
+export function agentChain(
+  id: string,
+  agents: Readonly<Record<string, Agent>>,
+): { readonly agents: readonly Agent[]; readonly whole: boolean } {
+  const chain: Agent[] = [];
+  for (let next: string | undefined = id; next !== undefined; next = chain.at(-1)?.actsFor) {
+    const agent = Object.hasOwn(agents, next) ? agents[next] : undefined;
+    if (agent === undefined || chain.includes(agent) || chain.length === maxChain) {
+      return { agents: chain, whole: false };
+    }
+    chain.push(agent);
+  }
+  return { agents: chain, whole: true };
+}
+
+/**
+ * The ceiling of a chain is the intersection: null when every agent of it could have asked for this itself, else the refusal of
+ * the first that could not. What a contract would allow does not come into it.
+ */
+export function chainRefusal(
+  id: string,
+  agents: Readonly<Record<string, Agent>>,
+  roles: Readonly<Record<string, RoleClass>>,
+  contract: Pick<Contract, "type" | "tool" | "roles">,
+  target: Target,
+): ScopeRefusal | null {
+  const chain = agentChain(id, agents);
+  if (!chain.whole) {
+    const detail = `${id} acts for an agent that is not in this directory, or in the end for itself.`;
+    return { detail, errors: [] };
+  }
+  for (const agent of chain.agents) {
+    const refusal = scopeRefusal(agent, roles, contract, target);
+    if (refusal === null) continue;
+    return agent.id === id
+      ? refusal
+      : { ...refusal, detail: `${id} acts for ${agent.id}. ${refusal.detail}` };
+  }
+  return null;
+}
+
+/**
+ * What a role class and an agent call a target without a segment: it is inside none of the network, so no glob of segments
+ * covers it, and whoever may reach such targets has this name in the list. A target that gives it as its segment has none.
+ */
+export const noSegment = "(none)";
 
 /**
  * Null when one role class of the agent allows the whole call, else what is missing and what is allowed. One class must allow
  * all four of type, tool, segment and target: rights of two classes do not add up to a third.
  *
- * A target without a segment is inside no segment, so it takes a class whose `segments` has "*" by itself; the agent's own
- * segments then do not narrow it, having nothing to be held against.
+ * A target without a segment takes "(none)" among the segments of the class and of the agent.
  */
 export function scopeRefusal(
   agent: Agent,
@@ -98,25 +149,35 @@ export function scopeRefusal(
 }
 
 function dimensionsOf(contract: Pick<Contract, "type" | "tool">, target: Target): Dimension[] {
-  const segment = target.segment ?? "";
+  const segment = target.segment ?? noSegment;
+  const fits = globMatches;
   return [
-    { pointer: "/type", what: `type "${contract.type}"`, value: contract.type, list: (role) => role.types },
+    {
+      pointer: "/type",
+      what: `type "${contract.type}"`,
+      value: contract.type,
+      fits,
+      list: (role) => role.types,
+    },
     ...toolsOf(contract, target).map(({ pointer, tool }) => ({
       pointer,
       what: `tool "${tool}"`,
       value: tool,
+      fits,
       list: (role: RoleClass) => role.tools,
     })),
     {
       pointer: "/target/segment",
-      what: segment === "" ? "a target without a segment" : `segment "${segment}"`,
+      what: segment === noSegment ? "a target without a segment" : `segment "${segment}"`,
       value: segment,
+      fits: segmentFits,
       list: (role) => role.segments,
     },
     {
       pointer: "/target/resource",
       what: `target "${target.resource}"`,
       value: target.resource,
+      fits,
       list: (role) => role.targets,
     },
   ];
@@ -138,14 +199,20 @@ function toolsOf(
   return named.length > 0 ? named : [{ pointer: "/type", tool: contract.type }];
 }
 
-/** An absent segment is allowed by a star alone, read as "with or without a segment", and by no other glob. */
 function allows(role: RoleClass, dimension: Dimension): boolean {
-  if (dimension.value === "") return dimension.list(role).includes("*");
-  return dimension.list(role).some((glob) => globMatches(glob, dimension.value));
+  return dimension.list(role).some((glob) => dimension.fits(glob, dimension.value));
 }
 
+/** No glob reaches what is in no segment, not even a star: it is named by itself or it is refused. */
+const segmentFits = (glob: string, segment: string): boolean =>
+  segment === noSegment ? glob === noSegment : globMatches(glob, segment);
+
 function ownSegmentFault(agent: Agent, { segment }: Target): ProblemField | null {
-  if (segment === undefined || agent.segments.some((glob) => globMatches(glob, segment))) return null;
+  if (agent.segments.some((glob) => segmentFits(glob, segment ?? noSegment))) return null;
+  if (segment === undefined) {
+    const detail = `is missing, and ${agent.id} has ${listed(agent.segments)}; "${noSegment}" there lets it reach what is in no segment`;
+    return { pointer: "/target/segment", detail };
+  }
   return {
     pointer: "/target/segment",
     detail: `segment "${segment}" is not one of ${agent.id}, which has ${listed(agent.segments)}`,

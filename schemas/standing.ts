@@ -1,11 +1,13 @@
 import * as v from "valibot";
-import { PersonId } from "./text.ts";
+import { AgentId, PersonId } from "./text.ts";
 
 /** What proved a caller: enough to ask the Registry again whether it still does. A session is named by its cookie's SHA-256. */
 export const Holder = v.variant("kind", [
   v.strictObject({ kind: v.literal("key"), id: v.string() }),
   v.strictObject({ kind: v.literal("session"), hash: v.string() }),
   v.strictObject({ kind: v.literal("access"), person: PersonId }),
+  /** An agent by its platform's token, from the issuer of that id, or through a service binding, whose `issuer` is null. */
+  v.strictObject({ kind: v.literal("workload"), agent: AgentId, issuer: v.nullable(v.string()) }),
 ]);
 export type Holder = v.InferOutput<typeof Holder>;
 

@@ -1,6 +1,6 @@
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import * as v from "valibot";
-import { personByEmail } from "../core/session.ts";
+import { personByEmail } from "../core/identity.ts";
 import type { Snapshot } from "../schemas/snapshot.ts";
 import { WorkspaceName } from "../schemas/text.ts";
 import { askKnown } from "./known.ts";

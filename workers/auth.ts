@@ -9,6 +9,7 @@ import { ProblemError } from "./http/problem.ts";
 import { accessPerson } from "./access.ts";
 import { sessionCookieOf } from "./cookie.ts";
 import { identify, identifySession } from "./known.ts";
+import { byWorkload, workloadTokenOf } from "./workload.ts";
 import { demandOwnOrigin, demandOwnPage } from "./origin.ts";
 
 /** SHA-256 of UTF-8 text as lower-case hex. */
@@ -24,10 +25,12 @@ export function bearerOf(request: Request): string | null {
 export type Authenticated = { principal: Principal; snapshot: Snapshot; standing: Standing };
 
 /**
- * Who is calling: by a key where one is sent, else by what the browser shows of a person who is signed in.
- * Every failure is the same 401, so that a caller cannot tell which step failed.
+ * Who is calling: by a key or a workload's token where one is sent, else by what the browser shows of a person who is signed in.
+ * Every failure is the same 401, so that a caller cannot tell which step failed; only of a token, which others make, it is said.
  */
 export async function authenticate(request: Request, env: Env, now: number): Promise<Authenticated> {
+  const token = workloadTokenOf(request);
+  if (token !== null) return byWorkload(token, request, env, now);
   const found = request.headers.has("authorization")
     ? await byKey(request, env, now)
     : await byBrowser(request, env, now);

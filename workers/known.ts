@@ -19,6 +19,9 @@ type KnownSession = { workspace: string; session: SessionRecord; checkedAt: numb
 const sessions = new Map<string, KnownSession>();
 const snapshots = new Map<string, Snapshot>();
 
+/** When (epoch ms) the snapshot of a workspace was last asked for without a key. */
+const askedAt = new Map<string, { at: number; epoch: number }>();
+
 /** `epoch`: how many withdrawals of access the Registry had counted when it was asked. */
 export type Identified = { record: KeyRecord; snapshot: Snapshot; epoch: number };
 
@@ -100,6 +103,24 @@ export async function askKnown(
   return snapshot === undefined ? null : { snapshot, epoch: answer.epoch ?? 0 };
 }
 
+/** The same, at most `freshMs` old: for callers who prove themselves against it, and may be many and nobody. */
+export async function askRecent(
+  env: Env,
+  workspace: string,
+  now: number,
+): Promise<{ snapshot: Snapshot; epoch: number } | null> {
+  const known = snapshots.get(workspace);
+  const asked = askedAt.get(workspace);
+  if (known !== undefined && asked !== undefined && now - asked.at < freshMs) {
+    return { snapshot: known, epoch: asked.epoch };
+  }
+  const answer = await askKnown(env, workspace);
+  if (answer !== null && snapshots.get(workspace) === answer.snapshot) {
+    askedAt.set(workspace, { at: now, epoch: answer.epoch });
+  }
+  return answer;
+}
+
 /**
  * The snapshot as the Registry has it this moment, for the reads that decide whether something runs.
  * Null when the key behind the call has been revoked meanwhile. Throws when the Registry cannot be read.
@@ -138,6 +159,7 @@ function keep(
 export function forget(workspace: string): void {
   generation += 1;
   snapshots.delete(workspace);
+  askedAt.delete(workspace);
   for (const [hash, { record }] of keys) {
     if (record.workspace === workspace) keys.delete(hash);
   }

@@ -15,6 +15,8 @@ export type Call<Body> = {
   readonly snapshot: Snapshot;
   /** What proved the caller, for whatever stays open after the call. */
   readonly standing: Standing;
+  /** Proves the caller once more, for an answer that was held back. @throws ProblemError 401 */
+  readonly again: () => Promise<unknown>;
   readonly body: Body;
   /** SHA-256 (hex) of the body text: with the same key, another fingerprint is another request. */
   readonly fingerprint: string;
@@ -47,6 +49,10 @@ export type Route = {
     readonly schema?: v.GenericSchema;
     readonly contentType?: string;
   };
+  /** It may answer 202 with the action that waits for somebody else's agreement. */
+  readonly waits?: boolean;
+  /** Statuses of refusals besides those that its shape says. */
+  readonly refuses?: readonly number[];
   readonly handle: (call: Call<unknown>) => Promise<Answer> | Answer;
 };
 

@@ -1,5 +1,5 @@
 import { Router, type IRequestStrict } from "itty-router";
-import { authenticate, holds, sha256Hex } from "../auth.ts";
+import { authenticate, type Authenticated, holds, sha256Hex } from "../auth.ts";
 import { parseBody, readText } from "./body.ts";
 import { notFound, ProblemError, problemResponse } from "./problem.ts";
 import type { Answer, Call, Route } from "./route.ts";
@@ -17,12 +17,15 @@ const securityHeaders = {
 
 type Served = (request: Request, env: Env, context: ExecutionContext) => Promise<Response>;
 
-/** A fetch handler for a route table. */
-export function serve(routes: readonly Route[]): Served {
+/** Who is calling. @throws ProblemError 401 */
+type Authenticate = (request: Request, env: Env, now: number) => Promise<Authenticated>;
+
+/** A fetch handler for a route table, for callers who prove who they are by `who`. */
+export function serve(routes: readonly Route[], who: Authenticate = authenticate): Served {
   const router = Router<IRequestStrict, [Env, ExecutionContext]>();
   for (const route of routes) {
     const handle = (request: IRequestStrict, env: Env, context: ExecutionContext): Promise<Response> =>
-      answerCall(route, request, env, context);
+      answerCall(route, who, request, env, context);
     router[methodOf(route.method)](route.path, handle);
     if (answersHead(route)) router.head(route.path, handle);
   }
@@ -54,6 +57,7 @@ const methodOf = (method: Route["method"]): "get" | "post" | "put" | "delete" =>
  */
 async function answerCall(
   route: Route,
+  who: Authenticate,
   request: IRequestStrict,
   env: Env,
   context: ExecutionContext,
@@ -72,7 +76,7 @@ async function answerCall(
     };
     return toResponse(await route.handle({ ...open, idempotencyKey: idempotencyKeyOf(request) }), route);
   }
-  const { principal, snapshot, standing } = await authenticate(request, env, now);
+  const { principal, snapshot, standing } = await who(request, env, now);
   if (route.scope !== "any" && !holds(principal, route.scope)) {
     throw new ProblemError("forbidden", {
       detail: `This key lacks the scope ${route.scope}; ask an operator for one that has it.`,
@@ -84,6 +88,7 @@ async function answerCall(
     principal,
     snapshot,
     standing,
+    again: () => who(request, env, Date.now()),
     waitUntil,
     body: route.body === undefined ? {} : parseBody(text, route.maxKeys),
     fingerprint: sha256Hex(text),
@@ -104,6 +109,7 @@ const anonymous = {
     salt: "",
   },
   standing: { holder: { kind: "key", id: "" }, epoch: 0, endsAt: 0 },
+  again: () => Promise.resolve(),
 } as const satisfies Partial<Call<unknown>>;
 
 /** The header as sent, bare or as the draft's quoted string. @throws ProblemError `bad_request` for one that is no key. */
