@@ -1,8 +1,13 @@
 import type { Requester, Target } from "../schemas/action.ts";
-import type { Delegation, Directory } from "../schemas/directory.ts";
-import type { Contract, Selector } from "../schemas/policy.ts";
+import type { Directory } from "../schemas/directory.ts";
+import type { Contract, Seat, Selector } from "../schemas/policy.ts";
+import { aliasesOf, aliasLinks, closure } from "./identity.ts";
+import { agentChain, globMatches } from "./scope.ts";
 import { canFill, matches, seatsOf } from "./quorum.ts";
-import type { SelectorContext, Voter } from "./quorum.ts";
+import type { PersonFacts, SelectorContext, Voter } from "./quorum.ts";
+import { refuse } from "./result.ts";
+import type { Result } from "./result.ts";
+import { everybodyOf, onCallNow } from "./schedule.ts";
 
 /**
  * Who counts (semantics §4): an active person of the directory, not excluded, named by a seat or a veto, who voted on this
@@ -28,12 +33,18 @@ export type EligibilityFacts = {
   readonly digestOk: boolean;
   readonly directory: Directory;
   readonly contract: Pick<Contract, "rule" | "deny" | "risk" | "separationOfDuties">;
-  /** Nothing says yet who owns a target, so `owner-of-target` names nobody. */
   readonly target: Target;
   /** Epoch ms; a delegation is over at `now >= until`. */
   readonly now: number;
   /** People who wrote the payload or the one it superseded, or who hold the lease. */
   readonly payloadAuthors: readonly string[];
+  /**
+   * The selectors that named them when they voted, for a vote that is judged again. A turn on call that has ended by the clock
+   * takes no vote back; being taken out of the schedule does.
+   */
+  readonly namedThen?: readonly Selector[] | undefined;
+  /** Whether the `where` of a seat holds for this person. Left out, no seat with a `where` can be filled. */
+  readonly holds?: (where: string, person: PersonFacts) => Result<boolean, string>;
 };
 
 /** Why somebody does not count whom no selector names. */
@@ -43,8 +54,7 @@ export const unnamed = "no seat of this rule names this person";
 export function keptOut(facts: Omit<EligibilityFacts, "digestOk">): Set<string> {
   const contract = { ...facts.contract, separationOfDuties: { owner: true } };
   const excluded = exclusions({ ...facts, contract, digestOk: true });
-  const { delegations } = facts.directory;
-  return new Set([...excluded.keys()].map((person) => identityOf(person, delegations, facts.now)));
+  return new Set([...excluded.keys()].map((person) => identityOf(person, facts.directory, facts.now)));
 }
 
 /** Whether this person's vote counts, and for which seats. `because` may be shown to them. */
@@ -58,15 +68,25 @@ export function eligibility(facts: EligibilityFacts): Eligibility {
   if (reason !== undefined) return no(reason);
 
   const groups = groupsOf(facts, new Set(excluded.keys()));
-  const context = selectorContext(directory, requester);
   const seats = seatsOf(contract.rule);
   const named: readonly Selector[] = [
     ...new Set([...seats.flatMap(({ from }) => from), ...contract.deny.veto]),
   ];
-  const selectors = named.filter((selector) => matches(selector, { id: person, groups }, context));
-  if (selectors.length === 0) return no(unnamed);
+  const context = selectorContext(directory, requester, facts.target, named, facts.now);
+  const matching = named.filter(
+    (selector) => matches(selector, { id: person, groups }, context) || hadTurn(facts, selector),
+  );
+  if (matching.length === 0) return no(unnamed);
+  const { meets, refused } = conditionsMet(facts, seats, matching, groups);
+  // A selector of a seat whose condition does not hold names nobody, unless another seat or the veto names them by it.
+  const open = seats.filter(({ seat, where }) => where === undefined || meets.includes(seat));
+  const selectors = matching.filter(
+    (selector) => contract.deny.veto.includes(selector) || open.some(({ from }) => from.includes(selector)),
+  );
+  if (selectors.length === 0) return no(refused ?? unnamed);
 
-  const voter: Voter = { person, identity: identityOf(person, directory.delegations, facts.now), selectors };
+  const identity = identityOf(person, directory, facts.now);
+  const voter: Voter = { person, identity, selectors, ...(meets.length > 0 && { meets }) };
   return {
     eligible: true,
     voter,
@@ -75,34 +95,97 @@ export function eligibility(facts: EligibilityFacts): Eligibility {
   };
 }
 
+/** The seats that name this person, whether or not they may fill them; `holds` and who is excluded do not come into it. */
+export function seatsNaming(facts: EligibilityFacts): string[] {
+  const { person, directory, contract, requester, target, now } = facts;
+  const seats = seatsOf(contract.rule);
+  const named = [...new Set(seats.flatMap(({ from }) => from))];
+  const context = selectorContext(directory, requester, target, named, now);
+  const one = { id: person, groups: groupsOf(facts, new Set(exclusions(facts).keys())) };
+  return seats
+    .filter(({ from }) => from.some((selector) => matches(selector, one, context)))
+    .map(({ seat }) => seat);
+}
+
+/** The seats that name this person and whose `where` holds for them, and why the first of the others is closed. */
+function conditionsMet(
+  { person, holds }: EligibilityFacts,
+  seats: readonly Seat[],
+  selectors: readonly Selector[],
+  groups: readonly string[],
+): { meets: string[]; refused: string | null } {
+  const meets: string[] = [];
+  let refused: string | null = null;
+  for (const { seat, where, from } of seats) {
+    if (where === undefined || !from.some((selector) => selectors.includes(selector))) continue;
+    const held = holds?.(where, { id: person, groups }) ?? refuse("nothing here reads conditions");
+    if (held.ok && held.value) meets.push(seat);
+    else if (held.ok) refused ??= `the condition of seat "${seat}" does not hold`;
+    else refused ??= `the condition of seat "${seat}" could not be evaluated: ${held.error}`;
+  }
+  return { meets, refused };
+}
+
 /** Whether separation of duties keeps the agent's owner out: always for critical, else as the contract says (peer failure P27). */
 export function ownerExcluded(contract: Pick<Contract, "risk" | "separationOfDuties">): boolean {
   return contract.risk === "critical" || contract.separationOfDuties.owner;
 }
 
 /**
- * One name for all people who count as one: whoever is linked by delegations in force, however many steps away.
- * It is the first of them in code point order, so it depends on the directory alone and not on who voted.
+ * One name for all people who count as one: whoever is linked by delegations in force or declared the same human, however many
+ * steps away. It is the first of them in code point order, so it depends on the directory alone and not on who voted.
  */
-export function identityOf(person: string, delegations: readonly Delegation[], now: number): string {
+export function identityOf(
+  person: string,
+  { delegations, people }: Pick<Directory, "delegations" | "people">,
+  now: number,
+): string {
   const inForce = delegations.filter((delegation) => now < delegation.until);
-  const linked = new Set([person]);
-  for (const one of linked) {
-    // A Set is walked to its end even as it grows, so this reaches the whole class.
-    for (const { from, to } of inForce) {
-      if (from === one) linked.add(to);
-      if (to === one) linked.add(from);
-    }
-  }
+  const lent = inForce.map(({ from, to }): [string, string] => [from, to]);
+  const linked = closure(person, [...lent, ...aliasLinks(people)]);
   return [...linked].reduce((first, one) => (one < first ? one : first));
 }
 
-/** The selectors' look-ups that the directory can answer. No on-call schedule and no owner of targets is known: they name nobody. */
-export function selectorContext(directory: Directory, requester: Requester): SelectorContext {
+/** What these selectors look up, as the directory answers it now (epoch ms). What it does not know names nobody. */
+export function selectorContext(
+  directory: Directory,
+  requester: Requester,
+  target: Target,
+  selectors: readonly Selector[],
+  now: number,
+): SelectorContext {
   const owner = Object.hasOwn(directory.people, requester.owner)
     ? directory.people[requester.owner]
     : undefined;
-  return { ownerOfTarget: null, managerOfRequester: owner?.manager ?? null, oncall: {} };
+  return {
+    ownerOfTarget: ownerOf(directory, target),
+    managerOfRequester: owner?.manager ?? null,
+    oncall: Object.fromEntries(
+      selectors
+        .filter((selector) => selector.startsWith("oncall:"))
+        .map((selector) => selector.slice("oncall:".length))
+        .map((name) => [name, onCallNow(directory, name, now)]),
+    ),
+  };
+}
+
+/** `person:…` or `group:…`, whoever answers for the target; null where nobody does. The first entry that matches says. */
+export function ownerOf({ owners = [] }: Pick<Directory, "owners">, { resource }: Target): string | null {
+  const found = owners.find(({ targets }) => targets.some((glob) => globMatches(glob, resource)));
+  return found?.owner ?? null;
+}
+
+/**
+ * Whether an on-call selector named them when they voted, and whoever keeps the schedule has not taken them out since. Where
+ * another system says who is on call the end of a turn is all there is to see, and that takes nothing back.
+ */
+function hadTurn({ namedThen = [], directory, person }: EligibilityFacts, selector: Selector): boolean {
+  if (!selector.startsWith("oncall:") || !namedThen.includes(selector)) return false;
+  const { schedules = {}, onCall = {} } = directory;
+  const name = selector.slice("oncall:".length);
+  if (Object.hasOwn(onCall, name)) return true;
+  const schedule = Object.hasOwn(schedules, name) ? schedules[name] : undefined;
+  return schedule !== undefined && everybodyOf(schedule).includes(person);
 }
 
 /** Everyone who may not decide here → why. */
@@ -116,14 +199,22 @@ function exclusions({
   for (const author of payloadAuthors) {
     excluded.set(author, "wrote, superseded or holds what is decided here");
   }
-  if (ownerExcluded(contract)) {
+  if (requester.kind !== "agent") excluded.set(requester.id, "asks for it");
+  else if (ownerExcluded(contract)) {
     // The owner at the request and the owner now: handing the agent to someone else does not make its owner a second person.
     excluded.set(requester.owner, "owns the agent that asks");
-    const agent = Object.hasOwn(directory.agents, requester.id) ? directory.agents[requester.id] : undefined;
-    if (agent !== undefined) excluded.set(agent.owner, "owns the agent that asks");
+    for (const { owner } of agentChain(requester.id, directory.agents).agents) {
+      if (!excluded.has(owner)) excluded.set(owner, "owns the agent that asks or one that it acts for");
+    }
   }
   if (requester.onBehalfOf !== undefined) {
     excluded.set(requester.onBehalfOf, "is the person the agent acts for");
+  }
+  // Under another of their ids they are the same human.
+  for (const [person, because] of excluded) {
+    for (const alias of aliasesOf(person, directory.people)) {
+      if (!excluded.has(alias)) excluded.set(alias, `is the same person as ${person}, who ${because}`);
+    }
   }
   return excluded;
 }

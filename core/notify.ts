@@ -3,6 +3,7 @@ import type { Directory } from "../schemas/directory.ts";
 import type { SlackLink } from "../schemas/link.ts";
 import type { Contract } from "../schemas/policy.ts";
 import { noticeTypes } from "../schemas/webhook.ts";
+import { onCallNow } from "./schedule.ts";
 
 /** Which notices a channel wants, by what its sinks begin with. None listed: all. */
 const wanted: Readonly<Record<string, readonly ChannelNotice[]>> = {
@@ -25,18 +26,20 @@ const wanted: Readonly<Record<string, readonly ChannelNotice[]>> = {
 };
 
 /**
- * The recipients of an action, fixed when it is asked for: `notify` from the start (level 0), each list of `escalateTo`
- * once it has escalated that far. A group or person stands for the Slack users who are linked to its active people; one
- * who is named twice is told once, from the lowest level on. Who is told is never who is eligible.
+ * The recipients of an action, fixed when it is asked for (`now`, epoch ms): `notify` from the start (level 0), each list of
+ * `escalateTo` once it has escalated that far. A group, a person or whoever is on call then stands for the Slack users who are
+ * linked to the active ones of them; one who is named twice is told once, from the lowest level on. Who is told is never who is
+ * eligible.
  */
 export function channelsOf(
   { notify, escalateTo = [] }: Pick<Contract, "notify" | "escalateTo">,
   directory: Directory,
   links: readonly SlackLink[],
+  now: number,
 ): ActionChannel[] {
   const found = new Map<string, ActionChannel>();
   for (const [level, targets] of [notify, ...escalateTo].entries()) {
-    for (const sink of targets.flatMap((target) => sinksOf(target, directory, links))) {
+    for (const sink of targets.flatMap((target) => sinksOf(target, directory, links, now))) {
       const events = wanted[sink.slice(0, sink.indexOf(":"))] ?? [];
       if (!found.has(sink)) found.set(sink, { sink, events: [...events], level });
     }
@@ -60,8 +63,11 @@ export function channelsAfterBreak(
   return [...before, ...[...sinks].map((sink) => ({ sink, events: [], level: 0 }))];
 }
 
-function sinksOf(target: string, directory: Directory, links: readonly SlackLink[]): string[] {
+function sinksOf(target: string, directory: Directory, links: readonly SlackLink[], now: number): string[] {
   if (target.startsWith("person:")) return usersOf([target], directory, links);
+  if (target.startsWith("oncall:")) {
+    return usersOf(onCallNow(directory, target.slice("oncall:".length), now), directory, links);
+  }
   if (!target.startsWith("group:")) return [target];
   const name = target.slice("group:".length);
   const group = Object.hasOwn(directory.groups, name) ? directory.groups[name] : undefined;

@@ -5,6 +5,7 @@ import { call, wordsOf } from "../api.ts";
 import { formatMs } from "../clock.ts";
 import { listenToFeed } from "../feed.ts";
 import { DeadLetters } from "../parts/dead-letters.tsx";
+import { RateTable } from "../parts/rates.tsx";
 import { QueueTime } from "../parts/queue-time.tsx";
 import { place, refine } from "../route.ts";
 import { useStore } from "../store.ts";
@@ -50,6 +51,7 @@ export function OnCall(): JSX.Element {
           <Headline figures={figures} />
           <PendingTables figures={figures} />
           <QueueTime figures={figures} />
+          <RateTable rates={figures.rates} />
           <Reviewers figures={figures} />
           <DeadLetters count={figures.deadLetters} />
         </>

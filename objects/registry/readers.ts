@@ -3,6 +3,7 @@ import { principalKind } from "../../schemas/principal.ts";
 import type { Holder, Readers } from "../../schemas/standing.ts";
 import { liveKey } from "./keys.ts";
 import { findEntry } from "./rows/directory.ts";
+import { findIssuer } from "./rows/issuers.ts";
 import { readEpoch } from "./rows/meta.ts";
 import { liveSession } from "./sessions.ts";
 
@@ -28,6 +29,10 @@ function reads(sql: SqlStorage, holder: Holder, now: number): boolean {
     }
     case "access":
       return isActive(sql, holder.person);
+    case "workload": {
+      const trusted = holder.issuer === null || findIssuer(sql, holder.issuer) !== null;
+      return trusted && isActive(sql, holder.agent);
+    }
   }
 }
 

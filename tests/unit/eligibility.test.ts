@@ -195,10 +195,12 @@ describe("delegation", () => {
       delegation("carol", "bob", ["security"]),
       delegation("carol", "mia", ["security"]),
     ];
-    const identities = ["alice", "bob", "carol", "mia"].map((id) => identityOf(`person:${id}`, chain, now));
+    const identities = ["alice", "bob", "carol", "mia"].map((id) =>
+      identityOf(`person:${id}`, { delegations: chain, people: {} }, now),
+    );
     expect(new Set(identities)).toEqual(new Set(["person:alice"]));
-    expect(identityOf("person:omar", chain, now)).toBe("person:omar");
-    expect(identityOf("person:bob", chain, now + 1)).toBe("person:bob");
+    expect(identityOf("person:omar", { delegations: chain, people: {} }, now)).toBe("person:omar");
+    expect(identityOf("person:bob", { delegations: chain, people: {} }, now + 1)).toBe("person:bob");
   });
 });
 
@@ -221,4 +223,58 @@ test("I2 whatever is delegated, an excluded person never counts", () => {
       );
     }),
   );
+});
+
+describe("the condition of a seat", () => {
+  const rule = {
+    all: [
+      { seat: "senior", n: 1, from: ["group:dba", "group:oncall"], where: "senior" },
+      { seat: "any", n: 1, from: ["group:oncall"] },
+    ],
+  };
+  const contract = { ...facts.contract, rule };
+  const asking = (who: string, holds: EligibilityFacts["holds"]): Eligibility =>
+    ask({ person: who, contract, ...(holds !== undefined && { holds }) });
+  const given = (value: boolean) => () => ({ ok: true as const, value });
+
+  test("is held against each person, and only that seat is closed to whoever does not meet it", ({
+    expect,
+  }) => {
+    expect(asking("person:alice", given(true))).toMatchObject({ eligible: true, seats: ["senior", "any"] });
+    const met = asking("person:alice", given(false));
+    expect(met).toMatchObject({ eligible: true, seats: ["any"], voter: { selectors: ["group:oncall"] } });
+    expect(met.eligible && met.voter.meets).toBeUndefined();
+  });
+
+  test("sees the person with the groups they have at that moment", ({ expect }) => {
+    const seen: unknown[] = [];
+    asking("person:alice", (where, one) => {
+      seen.push([where, one]);
+      return { ok: true, value: true };
+    });
+    expect(seen).toEqual([["senior", { id: "person:alice", groups: ["dba", "oncall"] }]]);
+  });
+
+  test("that cannot be evaluated, or that nothing reads, counts nobody", ({ expect }) => {
+    const only = { ...contract, rule: rule.all[0]! };
+    const failing = () => ({ ok: false as const, error: "it divides by zero" });
+    expect(ask({ contract: only, holds: failing })).toEqual({
+      eligible: false,
+      because: 'the condition of seat "senior" could not be evaluated: it divides by zero',
+    });
+    expect(ask({ contract: only })).toMatchObject({ eligible: false });
+    expect(ask({ contract: only, holds: given(false) })).toEqual({
+      eligible: false,
+      because: 'the condition of seat "senior" does not hold',
+    });
+    expect(ask({ contract: only, holds: given(true) })).toMatchObject({ eligible: true, seats: ["senior"] });
+  });
+
+  test("takes no veto away", ({ expect }) => {
+    expect(ask({ person: "person:carol", contract, holds: given(false) })).toMatchObject({
+      eligible: true,
+      seats: [],
+      veto: true,
+    });
+  });
 });

@@ -7,12 +7,13 @@ import { faults, starterDirectory } from "../support/starter.ts";
 
 const link = (person: string, user: string): SlackLink => ({ team: "T0TEST", user, person, linkedAt: 0 });
 const links = [link("person:alice", "U0ALICE"), link("person:bob", "U0BOB"), link("person:carol", "U0CAROL")];
+const now = Date.parse("2026-11-23T12:00:00Z");
 const sinks = (
   notify: string[],
   escalateTo: string[][] = [],
   directory = starterDirectory(),
 ): [string, number][] =>
-  channelsOf({ notify, escalateTo }, directory, links).map(({ sink, level }) => [sink, level]);
+  channelsOf({ notify, escalateTo }, directory, links, now).map(({ sink, level }) => [sink, level]);
 
 const quiet = {
   actor: { kind: "engine", id: "engine" },
@@ -38,6 +39,18 @@ describe("who is told", () => {
     ]);
   });
 
+  test("are whoever is on call when it is asked for, and nobody once a turn that was set is over", ({
+    expect,
+  }) => {
+    const directory = {
+      ...starterDirectory(),
+      onCall: { web: { people: ["person:carol"], until: now + 1 } },
+    };
+    expect(sinks(["oncall:web", "oncall:nobody"], [], directory)).toEqual([["slack:U0CAROL", 0]]);
+    const over = { ...directory, onCall: { web: { people: ["person:carol"], until: now } } };
+    expect(sinks(["oncall:web"], [], over)).toEqual([]);
+  });
+
   test("are told once each, from the lowest level that names them on", ({ expect }) => {
     expect(sinks(["person:alice"], [["group:oncall"], ["slack:C0ABC", "person:alice"]])).toEqual([
       ["slack:U0ALICE", 0],
@@ -54,6 +67,7 @@ describe("who is told", () => {
         { notify: ["slack:C0ABC"], escalateTo: [["slack:C0DEF"]] },
         starterDirectory(),
         [],
+        now,
       ),
       subscribers: [{ id: "whe_all", events: [], active: true }],
       hasCallback: true,
@@ -72,6 +86,7 @@ describe("who is told", () => {
       { notify: ["slack:C0ABC", "pagerduty:web"], escalateTo: [["slack:C0DEF"], ["person:bob"]] },
       starterDirectory(),
       links,
+      now,
     );
     const after = channelsAfterBreak(channels, ["person:alice", "person:bob", "person:omar"], links);
     expect(after.map(({ sink, level }) => [sink, level])).toEqual([

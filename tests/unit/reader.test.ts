@@ -1,6 +1,7 @@
 import { describe, it } from "vitest";
 import { readerIn, waitsFor } from "../../core/reader.ts";
-import { personByEmail, sessionScopes, isFresh, freshMs } from "../../core/session.ts";
+import { personByEmail } from "../../core/identity.ts";
+import { sessionScopes, isFresh, freshMs } from "../../core/session.ts";
 import { passTextOf, workspaceOfPass } from "../../core/pass-text.ts";
 import { starterDirectory } from "../support/starter.ts";
 
@@ -31,6 +32,34 @@ describe("a reader of the queue", () => {
     const directory = { ...starterDirectory(), delegations: [lent] };
     expect(readerIn(directory, "person:carol", now - 1).groups).toEqual(["security", "dba"]);
     expect(readerIn(directory, "person:carol", now).groups).toEqual(["security"]);
+  });
+});
+
+describe("a reader who is named by their work", () => {
+  const directory = {
+    ...starterDirectory(),
+    onCall: { primary: { people: ["person:carol"], until: now + 1 } },
+    owners: [{ targets: ["prod-*"], owner: "group:security" }],
+  };
+  const reads = (from: string, person = "person:carol", at = now): boolean =>
+    waitsFor(
+      { ...action, seats: [{ seat: "s", n: 1, filled: 0, from: [from] }] },
+      readerIn(directory, person, at),
+    );
+
+  it("is waited for while they are on call", ({ expect }) => {
+    expect(reads("oncall:primary")).toBe(true);
+    expect(reads("oncall:primary", "person:carol", now + 1)).toBe(false);
+    expect(reads("oncall:primary", "person:bob")).toBe(false);
+    expect(reads("oncall:secondary")).toBe(false);
+  });
+
+  it("is waited for as the manager of whose agent asks, and as somebody who owns targets", ({ expect }) => {
+    directory.people["person:omar"] = { ...directory.people["person:omar"]!, manager: "person:carol" };
+    expect(reads("manager-of-requester")).toBe(true);
+    expect(reads("manager-of-requester", "person:bob")).toBe(false);
+    expect(reads("owner-of-target")).toBe(true);
+    expect(reads("owner-of-target", "person:bob")).toBe(false);
   });
 });
 
