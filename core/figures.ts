@@ -13,6 +13,7 @@ export const windowMs: Readonly<Record<MetricsWindow, number>> = {
   "1h": hourMs,
   "24h": 24 * hourMs,
   "7d": 7 * 24 * hourMs,
+  "30d": 30 * 24 * hourMs,
 };
 
 /** What is known beside the actions. `complete`: they are all that the window holds. */
@@ -27,7 +28,7 @@ export type Surroundings = {
 };
 
 /** The on-call's figures over every action that is open, or was when the window began. */
-export function figuresOf(actions: readonly TimedAction[], around: Surroundings): Figures {
+export function figuresOf(actions: readonly TimedAction[], around: Surroundings): Omit<Figures, "rates"> {
   const { window, now, complete, deadLetters, suppressed } = around;
   const from = now - windowMs[window];
   const inWindow = (at: number | null): boolean => at !== null && at >= from;

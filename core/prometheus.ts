@@ -17,8 +17,8 @@ export type Scraped = {
 };
 
 type Labels = Readonly<Record<string, string>>;
-type Sample = { readonly suffix?: string; readonly labels?: Labels; readonly value: number };
-type Metric = {
+export type Sample = { readonly suffix?: string; readonly labels?: Labels; readonly value: number };
+export type Metric = {
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram";
   readonly help: string;
@@ -94,7 +94,7 @@ function queueSeconds(recent: readonly TimedAction[], now: number): Metric {
   return { name: "holdpoint_queue_time_seconds", type: "gauge", help, samples };
 }
 
-const counter = (name: string, help: string, samples: Sample[]): Metric => ({
+export const counter = (name: string, help: string, samples: Sample[]): Metric => ({
   name: `holdpoint_${name}_total`,
   type: "counter",
   help,
@@ -139,8 +139,28 @@ function decisionSeconds({ decisionSeconds: { buckets, sum } }: Counters): Metri
   };
 }
 
+/** How many kill switches are engaged, to follow the text of the rest. */
+export function switchesText(count: number): string {
+  return metricText({
+    name: "holdpoint_kill_switches",
+    type: "gauge",
+    help: "Kill switches that are engaged now.",
+    samples: [{ value: count }],
+  });
+}
+
+/** How many people run the engine, to follow the text of the rest. */
+export function operatorsText(count: number): string {
+  return metricText({
+    name: "holdpoint_operators",
+    type: "gauge",
+    help: "People who run the engine; below two, one of them changes policy, groups and keys alone.",
+    samples: [{ value: count }],
+  });
+}
+
 /** A metric without samples is left out whole: a HELP line alone says nothing. */
-function metricText({ name, type, help, samples }: Metric): string {
+export function metricText({ name, type, help, samples }: Metric): string {
   if (samples.length === 0) return "";
   const lines = samples.map(
     ({ suffix = "", labels = {}, value }) => `${name}${suffix}${labelText(labels)} ${value}\n`,

@@ -3,7 +3,7 @@ import { PersonId } from "./text.ts";
 
 /** What `GET /v1/metrics` answers. Durations are milliseconds, shares are from 0 to 1 and null where there is nothing to share. */
 
-export const metricsWindows = ["1h", "24h", "7d"] as const;
+export const metricsWindows = ["1h", "24h", "7d", "30d"] as const;
 export const MetricsWindow = v.picklist(metricsWindows);
 export type MetricsWindow = v.InferOutput<typeof MetricsWindow>;
 
@@ -12,6 +12,9 @@ const Share = v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));
 
 /** `atLeast`: so many still wait that it can only be said not to be less. */
 const Estimate = v.object({ ms: v.number(), atLeast: v.boolean() });
+
+/** How many people run the engine; `warning` while one of them changes it alone. */
+export const OperatorsView = v.object({ people: Count, warning: v.nullable(v.string()) });
 
 export const StageFigures = v.object({
   /** Waits that ended with what was waited for. */
@@ -40,6 +43,46 @@ const ReviewerFigures = v.object({
   review: v.object({ timed: Count, totalMs: v.number(), medianMs: v.nullable(v.number()) }),
 });
 export type ReviewerFigures = v.InferOutput<typeof ReviewerFigures>;
+
+/** A share of `trials` with its 95 % Wilson interval, `low` to `high`. */
+const Rate = v.object({ share: Share, low: v.number(), high: v.number(), hits: Count, trials: Count });
+/** `labelled`: how many of the trials anybody has spoken of. All others count as not wrong, so the rate is a lower bound. */
+export const GateRate = v.object({ ...Rate.entries, labelled: Count });
+export type GateRate = v.InferOutput<typeof GateRate>;
+
+/** The rates of one action type or policy class, and what they were measured over. */
+export const RateRow = v.object({
+  name: v.string(),
+  /** The workload: actions decided in the window, by people or by policy, and how many agents and types they were of. */
+  actions: Count,
+  agents: Count,
+  types: Count,
+  /** Of those that people were asked for and approved: nobody need have been asked. */
+  needlessGates: GateRate,
+  /** Of those that policy let through: people should have been asked, or it did harm. */
+  missedGates: GateRate,
+  /** Of those whose run has ended: it succeeded and was not undone. */
+  success: Rate,
+  /** Of those whose run has ended: it was rolled back, or that was tried or is under way. */
+  rollback: Rate,
+  /** Effects seen in the window that no claim stands behind. */
+  bypasses: Count,
+  /** What contracts in `warn` or `shadow` would have said, had they been enforced; left out where none only watched. */
+  watched: v.optional(v.object({ allow: Count, gate: Count, deny: Count })),
+});
+export type RateRow = v.InferOutput<typeof RateRow>;
+
+export const Rates = v.object({
+  window: MetricsWindow,
+  from: v.pipe(v.string(), v.isoTimestamp()),
+  to: v.pipe(v.string(), v.isoTimestamp()),
+  /** False where there is more in the window than was looked at. */
+  complete: v.boolean(),
+  all: RateRow,
+  byType: v.array(RateRow),
+  byClass: v.array(RateRow),
+});
+export type Rates = v.InferOutput<typeof Rates>;
 
 export const Figures = v.object({
   window: MetricsWindow,
@@ -77,5 +120,6 @@ export const Figures = v.object({
   deadLetters: Count,
   /** Messages to people that were not sent in the window: their hour was full, or they have a card of an identical request. */
   suppressed: v.object({ budget: Count, coalesced: Count }),
+  rates: Rates,
 });
 export type Figures = v.InferOutput<typeof Figures>;

@@ -1,11 +1,13 @@
-import { counting, noCounters, type Counted } from "../../core/counters.ts";
+import { counting, noCounters } from "../../core/counters.ts";
 import { figuresOf, windowMs } from "../../core/figures.ts";
+import { ratesOf } from "../../core/rates.ts";
+import { ratesText } from "../../core/prometheus-rates.ts";
 import { prometheusText } from "../../core/prometheus.ts";
-import type { TimedAction } from "../../core/queue-time.ts";
 import type { Totals } from "../../schemas/counters.ts";
-import type { Figures, MetricsWindow } from "../../schemas/metrics.ts";
+import type { Figures, MetricsWindow, Rates } from "../../schemas/metrics.ts";
 import { lastRow } from "./actions.ts";
 import { countSuppressed, readSuppressed } from "./notice-rows.ts";
+import { bypassesIn, countBypasses } from "./bypasses.ts";
 import {
   countDeadLetters,
   createdAt,
@@ -16,6 +18,7 @@ import {
   uncountedRows,
   writeSeen,
   writeTotals,
+  type TimedCounted,
   type TimedRow,
 } from "./timings.ts";
 
@@ -23,11 +26,14 @@ import {
 const lookedAt = 20_000;
 /** Rows that are over are summed up so many at a time, so that counting costs a written row once in so many actions. */
 const sumUpAfter = 500;
+/** How old the rates of a scrape may be. */
+const ratesKeptMs = 60_000;
 
 /** The figures of one workspace, read from the rows that the Board has anyway. */
 export class Metrics {
   readonly #storage: DurableObjectStorage;
   #totals: Totals | null = null;
+  #rates: { at: number; rates: Rates } | null = null;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -42,7 +48,31 @@ export class Metrics {
     const { actions, complete } = this.#since(from);
     const deadLetters = countDeadLetters(this.#sql);
     const suppressed = countSuppressed(this.#sql, from);
-    return figuresOf(actions, { window, now, complete, deadLetters, suppressed });
+    const figures = figuresOf(actions, { window, now, complete, deadLetters, suppressed });
+    return { ...figures, rates: this.#ratesOf(actions, { window, now, complete }) };
+  }
+
+  /** What people have said of an action has come in, or an effect that nobody had claimed: rates are to be read anew. */
+  ratesChanged(): void {
+    this.#rates = null;
+  }
+
+  #ratesOf(
+    actions: readonly TimedCounted[],
+    { window, now, complete }: { window: MetricsWindow; now: number; complete: boolean },
+  ): Rates {
+    const from = now - windowMs[window];
+    const span = { window, from: new Date(from).toISOString(), to: new Date(now).toISOString(), complete };
+    return ratesOf(actions, bypassesIn(this.#sql, from, now), from, span);
+  }
+
+  /** Rates over a day change slowly, and a scrape comes every few seconds. */
+  #ratesOfDay(now: number): Rates {
+    if (this.#rates === null || now - this.#rates.at >= ratesKeptMs) {
+      const { actions, complete } = this.#since(now - windowMs["24h"]);
+      this.#rates = { at: now, rates: this.#ratesOf(actions, { window: "24h", now, complete }) };
+    }
+    return this.#rates.rates;
   }
 
   /** In the Prometheus text format. The counters are sums over all rows there have ever been, so no restart sets them back. */
@@ -54,7 +84,8 @@ export class Metrics {
     const { actions } = this.#since(now - windowMs["1h"]);
     const deadLetters = countDeadLetters(this.#sql);
     const suppressed = readSuppressed(this.#sql);
-    return prometheusText({ counters, recent: actions, deadLetters, suppressed, now });
+    const text = prometheusText({ counters, recent: actions, deadLetters, suppressed, now });
+    return `${text}${ratesText(this.#ratesOfDay(now), countBypasses(this.#sql))}`;
   }
 
   /** Notes that a person has opened an action. @returns false where it waits for nobody, or is not known here yet. */
@@ -75,7 +106,7 @@ export class Metrics {
   }
 
   /** Every action that is open, or ended at `from` or later, from among the newest. */
-  #since(from: number): { actions: TimedAction[]; complete: boolean } {
+  #since(from: number): { actions: TimedCounted[]; complete: boolean } {
     const after = Math.max(lastRow(this.#sql) - lookedAt, 0);
     const rows = [...openRows(this.#sql), ...endedRows(this.#sql, after, from)];
     const oldest = after === 0 ? null : createdAt(this.#sql, after);
@@ -105,5 +136,5 @@ export class Metrics {
   }
 }
 
-const countable = (rows: readonly TimedRow[]): Counted[] =>
+const countable = (rows: readonly TimedRow[]): TimedCounted[] =>
   rows.flatMap(({ counted }) => (counted === null ? [] : [counted]));

@@ -1,5 +1,6 @@
 import { describe, onTestFinished, test } from "vitest";
 import { createClient } from "../../client/index.ts";
+import { ratesOf } from "../../core/rates.ts";
 import type { Figures } from "../../schemas/metrics.ts";
 import { formatFigures } from "../../scripts/holdpoint/render/figures.ts";
 import type { Paint } from "../../scripts/holdpoint/terminal.ts";
@@ -64,6 +65,12 @@ const figures: Figures = {
   ],
   deadLetters: 4,
   suppressed: { budget: 7, coalesced: 2 },
+  rates: ratesOf([], [], 0, {
+    window: "24h",
+    from: "2026-01-01T12:00:00.000Z",
+    to: "2026-01-02T12:00:00.000Z",
+    complete: true,
+  }),
 };
 
 /** The cells of the line that begins so. */

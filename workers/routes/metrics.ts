@@ -1,25 +1,41 @@
 import * as v from "valibot";
-import { prometheusType } from "../../core/prometheus.ts";
-import { Figures, metricsWindows } from "../../schemas/metrics.ts";
+import { aloneWarning, operatorsOf } from "../../core/operators.ts";
+import { operatorsText, prometheusType, switchesText } from "../../core/prometheus.ts";
+import { KillSwitchView } from "../../schemas/kill-switch.ts";
+import { Figures, metricsWindows, OperatorsView } from "../../schemas/metrics.ts";
 import { NoFields } from "../../schemas/webhook-view.ts";
 import { ProblemError } from "../http/problem.ts";
 import { parseQuery } from "../http/query.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
 import { boardOf } from "../stubs.ts";
 import { actionId } from "../tell.ts";
+import { shownSwitch } from "./kill-switches.ts";
 
 const MetricsQuery = v.strictObject({
   window: v.optional(v.picklist(metricsWindows, `is one of ${metricsWindows.join(", ")}`), "24h"),
 });
 
-async function showFigures({ env, principal, url, now }: Call<unknown>): Promise<Answer> {
+/** What is stopped, and who may change it alone, is no figure of the Board's, and belongs before everybody who looks at the figures. */
+const FiguresAnswer = v.object({
+  ...Figures.entries,
+  switches: v.array(KillSwitchView),
+  operators: OperatorsView,
+});
+
+async function showFigures({ env, principal, snapshot, url, now }: Call<unknown>): Promise<Answer> {
   const { window } = parseQuery(url, MetricsQuery);
-  return { body: await boardOf(env, principal.workspace).figures(window, now) };
+  const figures = await boardOf(env, principal.workspace).figures(window, now);
+  const switches = (snapshot.switches ?? []).map(shownSwitch);
+  const { directory } = snapshot;
+  const operators = { people: operatorsOf(directory).length, warning: aloneWarning(directory) };
+  return { body: { ...figures, switches, operators } };
 }
 
-async function showPrometheus({ env, principal, now }: Call<unknown>): Promise<Answer> {
+async function showPrometheus({ env, principal, snapshot, now }: Call<unknown>): Promise<Answer> {
   const text = await boardOf(env, principal.workspace).prometheus(now);
-  return new Response(text, { headers: { "content-type": prometheusType } });
+  const stopped = switchesText(snapshot.switches?.length ?? 0);
+  const operators = operatorsText(operatorsOf(snapshot.directory).length);
+  return new Response(`${text}${stopped}${operators}`, { headers: { "content-type": prometheusType } });
 }
 
 /** What is asked for is that somebody looks, so a machine's key cannot say so. Said again, it changes nothing. */
@@ -39,7 +55,7 @@ export const metricsRoutes: readonly Route[] = [
     scope: "metrics:read",
     tag: "metrics",
     query: { window: "`1h`, `24h` (when left out) or `7d`" },
-    answer: { status: 200, schema: Figures },
+    answer: { status: 200, schema: FiguresAnswer },
     handle: showFigures,
   },
   {
