@@ -1,19 +1,28 @@
 import { Buffer } from "node:buffer";
 import { timingSafeEqual } from "node:crypto";
 import * as v from "valibot";
+import { operatorsGroup } from "../../core/operators.ts";
 import { Health, NewWorkspace, WorkspaceBody } from "../../schemas/operate.ts";
 import { bearerOf, sha256Hex, unauthenticated } from "../auth.ts";
 import { ProblemError } from "../http/problem.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
+import { forget } from "../known.ts";
 import { openApi } from "../openapi.ts";
+import { refuseWith } from "../refuse.ts";
 import { engineOf, registryOf } from "../stubs.ts";
 
 const SetupEnv = v.object({ HOLDPOINT_SETUP_TOKEN: v.pipe(v.string(), v.minLength(24)) });
+
+/** Who is named in the audit row. */
+const setup = "setup-token";
 
 /**
  * Makes a workspace and its first operator key, or another operator key where all are lost. Whoever holds the
  * setup token owns the engine; without one in the environment nobody can call this. Compared as hashes, in
  * constant time, because `timingSafeEqual` throws on unequal lengths.
+ *
+ * With `operators` it also says who they are: a change to that group takes two of them, so that without this one who leaves
+ * would lock the other out for ever.
  */
 async function makeWorkspace(call: Call<v.InferOutput<typeof WorkspaceBody>>): Promise<Answer> {
   const { env, body, now } = call;
@@ -29,7 +38,12 @@ async function makeWorkspace(call: Call<v.InferOutput<typeof WorkspaceBody>>): P
     });
   }
   await engineOf(env).ensureWorkspace(body.name, now);
-  const { key } = await registryOf(env, body.name).bootstrap({ workspace: body.name, now });
+  const registry = registryOf(env, body.name);
+  if (body.operators !== undefined) {
+    refuseWith(await registry.putGroup({ id: operatorsGroup, members: body.operators }, setup, now));
+    forget(body.name);
+  }
+  const { key } = await registry.bootstrap({ workspace: body.name, now });
   return { body: { workspace: body.name, key } };
 }
 
