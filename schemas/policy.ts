@@ -1,5 +1,7 @@
 import * as v from "valibot";
 import { Duration } from "./duration.ts";
+import { Freeze } from "./freeze.ts";
+import { Guardrail } from "./guardrail.ts";
 import { JsonObject } from "./json.ts";
 import { limits } from "./limits.ts";
 import { ActionType, Label, Prose, Slug } from "./text.ts";
@@ -16,10 +18,22 @@ export type Selector = v.InferOutput<typeof Selector>;
 
 const Count = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(limits.seatCount));
 
+/** A condition in CEL over `args`, `target`, `agent`, `requester` and `now`. That it can be read is checked by `core/policy`. */
+export const Condition = v.pipe(
+  v.string(),
+  v.check((text) => text.trim() !== "", "is empty; leave the field out for what always holds"),
+  v.check(
+    (text) => new TextEncoder().encode(text).byteLength <= limits.conditionBytes,
+    `is over ${limits.conditionBytes} bytes`,
+  ),
+);
+
 export const Seat = v.strictObject({
   seat: Slug,
   n: Count,
   from: v.pipe(v.array(Selector), v.minLength(1, "names at least one selector"), v.maxLength(16)),
+  /** Holds for whoever may take the seat, judged per person with `person` (its `id` and `groups`) as well. */
+  where: v.optional(Condition),
 });
 export type Seat = v.InferOutput<typeof Seat>;
 
@@ -81,6 +95,8 @@ export const Risk = v.picklist(["low", "medium", "high", "critical"]);
 export type Risk = v.InferOutput<typeof Risk>;
 
 export const Decide = v.strictObject({
+  /** The entry decides where this holds; without one it always does. */
+  when: v.optional(Condition),
   then: v.picklist(["allow", "gate", "deny"]),
   because: v.optional(Prose),
 });
@@ -95,8 +111,8 @@ export const SeparationOfDuties = v.strictObject({
 export const NotifyTarget = v.pipe(
   Label,
   v.regex(
-    /^(?:slack:[CDGUW][A-Z0-9]{2,20}|webhook:whe_[A-Za-z0-9_-]{6,40}|(?:group|person|pagerduty|teams):[a-z0-9][a-z0-9._-]{0,62})$/u,
-    "is slack:CHANNEL_ID, group:NAME, person:ID, pagerduty:NAME, teams:NAME or webhook:whe_…",
+    /^(?:slack:[CDGUW][A-Z0-9]{2,20}|webhook:whe_[A-Za-z0-9_-]{6,40}|(?:group|person|oncall|pagerduty|teams):[a-z0-9][a-z0-9._-]{0,62})$/u,
+    "is slack:CHANNEL_ID, group:NAME, person:ID, oncall:NAME, pagerduty:NAME, teams:NAME or webhook:whe_…",
   ),
 );
 const NotifyTargets = v.pipe(v.array(NotifyTarget), v.maxLength(16));
@@ -106,7 +122,8 @@ export const Contract = v.strictObject({
   type: ActionType,
   class: Slug,
   risk: Risk,
-  mode: v.optional(v.picklist(["enforce", "disabled"]), "enforce"),
+  /** `warn` and `shadow` let everything through and only write down what `enforce` would have said; `warn` tells of it as well. */
+  mode: v.optional(v.picklist(["enforce", "warn", "shadow", "disabled"]), "enforce"),
   description: v.optional(Prose),
   /** JSON Schema (draft 2020-12) of the arguments; unknown top-level fields are refused unless it says otherwise. */
   args: JsonObject,
@@ -114,7 +131,8 @@ export const Contract = v.strictObject({
   tool: v.optional(Label),
   /** Role classes that may ask for it. */
   roles: v.pipe(v.array(Slug), v.minLength(1, "names at least one role class"), v.maxLength(32)),
-  decide: v.optional(v.pipe(v.array(Decide), v.maxLength(1)), []),
+  /** The first entry that holds decides; where none does, people are asked. */
+  decide: v.optional(v.pipe(v.array(Decide), v.maxLength(limits.decideEntries)), []),
   rule: Rule,
   deny: v.optional(DenyRule, { denials: 1, veto: [] }),
   onChange: v.optional(v.picklist(["tighten", "pin"]), "tighten"),
@@ -128,6 +146,8 @@ export const Contract = v.strictObject({
   breakGlass: v.optional(BreakGlass),
   retention: v.optional(Retention, { context: "ephemeral", payload: "operational", evidence: "compliance" }),
   notify: v.optional(NotifyTargets, []),
+  /** How far evidence may move it; without one it stays as it is written. */
+  guardrail: v.optional(Guardrail),
   /** Who is told once the action has escalated to level 1, 2, …: on time (`clocks.escalateAfter`), or as soon as a delivery fails. */
   escalateTo: v.optional(v.pipe(v.array(NotifyTargets), v.maxLength(8))),
 });
@@ -175,6 +195,8 @@ export const Policy = v.strictObject({
   // Without defaults, so that a document from before there were budgets keeps its hash.
   notifications: v.optional(NotificationBudgets),
   requests: v.optional(RequestBudgets),
+  /** Times in which nothing starts to run. */
+  freezes: v.optional(v.pipe(v.array(Freeze), v.maxLength(64))),
 });
 export type Policy = v.InferOutput<typeof Policy>;
 /** A policy as an operator writes it, before the defaults are filled in. */

@@ -59,7 +59,7 @@ function diffNamed(a: Named, b: Named): { added: string[]; removed: string[]; ch
 }
 
 /** Objects are compared member by member; a list that differs is shown whole, as its items have no names. */
-function fieldChanges(from: Json, to: Json, pointer: string): FieldChange[] {
+export function fieldChanges(from: Json, to: Json, pointer: string): FieldChange[] {
   if (canonicalJson(from) === canonicalJson(to)) return [];
   if (!isObject(from) || !isObject(to)) return [{ pointer, from, to }];
   const keys = [...new Set([...Object.keys(from), ...Object.keys(to)])];

@@ -4,12 +4,13 @@ import { pointerOf } from "../../schemas/parse.ts";
 import type { Contract, Rule, Seat, Selector } from "../../schemas/policy.ts";
 import type { ProblemField } from "../../schemas/problem.ts";
 import { ownerExcluded } from "../eligibility.ts";
+import { everOnCall } from "../schedule.ts";
 import { matches, seatsOf } from "../quorum.ts";
 import type { Voter } from "../quorum.ts";
 import { requiresTwoHumans, standingOf } from "../standing.ts";
 
 /** A seat and where in the contract it stands. */
-type PlacedSeat = { readonly seat: Seat; readonly pointer: string };
+export type PlacedSeat = { readonly seat: Seat; readonly pointer: string };
 
 /** What semantics §4 forbids beyond the form of a rule: too deep, too many seats, too many people, one name for two seats. */
 export function ruleFaults(rule: Rule): ProblemField[] {
@@ -59,7 +60,7 @@ export function staffingFaults(contract: Contract, directory: Directory): Proble
   if (contract.mode === "disabled") return faults;
 
   const askers = askersOf(contract, directory);
-  const everyone = votersFor(
+  const everyone = potentialVoters(
     contract,
     directory,
     askers.map(({ owner }) => owner),
@@ -69,7 +70,7 @@ export function staffingFaults(contract: Contract, directory: Directory): Proble
 
   const someoneCan = askers.some(({ owner }) => {
     const excluded = new Set(ownerExcluded(contract) ? [owner] : []);
-    return satisfies(contract, votersFor(contract, directory, [owner], excluded));
+    return satisfies(contract, potentialVoters(contract, directory, [owner], excluded));
   });
   if (askers.length === 0 || someoneCan) return faults;
   const detail =
@@ -88,8 +89,10 @@ function glassFaults(contract: Contract, directory: Directory): ProblemField[] {
   const owners = askersOf(contract, directory).map(({ owner }) => owner);
   const usable =
     owners.length === 0
-      ? satisfies(right, votersFor(right, directory, [], new Set()))
-      : owners.some((owner) => satisfies(right, votersFor(right, directory, [owner], new Set([owner]))));
+      ? satisfies(right, potentialVoters(right, directory, [], new Set()))
+      : owners.some((owner) =>
+          satisfies(right, potentialVoters(right, directory, [owner], new Set([owner]))),
+        );
   if (usable) return [];
   const detail =
     "names nobody who could ever use it: the directory has no active person for it but the owner of the agent that asks";
@@ -108,7 +111,8 @@ function depthOf(rule: Rule): number {
   return 0;
 }
 
-function placedSeats(rule: Rule, pointer: string): PlacedSeat[] {
+/** Every seat of a rule with its pointer, left to right. */
+export function placedSeats(rule: Rule, pointer: string): PlacedSeat[] {
   if ("all" in rule) {
     return rule.all.flatMap((part, index) => placedSeats(part, pointerOf(["all", index], pointer)));
   }
@@ -125,7 +129,19 @@ function unknownNames(selectors: readonly Selector[], pointer: string, directory
   });
 }
 
-function unknownName(selector: Selector, { groups, people }: Directory): string | null {
+function unknownName(selector: Selector, directory: Directory): string | null {
+  const { groups, people } = directory;
+  if (selector.startsWith("oncall:")) {
+    const name = selector.slice("oncall:".length);
+    return everOnCall(directory, name) === null
+      ? `names the schedule "${name}", which the directory does not have; put it, or say who is on call, first`
+      : null;
+  }
+  if (selector === "owner-of-target") {
+    return (directory.owners ?? []).length === 0
+      ? "asks for the owner of a target, and the directory says of no target whose it is"
+      : null;
+  }
   if (selector.startsWith("group:")) {
     const group = selector.slice("group:".length);
     return Object.hasOwn(groups, group)
@@ -137,8 +153,11 @@ function unknownName(selector: Selector, { groups, people }: Directory): string 
   return active ? null : `names ${selector}, who is not an active person of the directory`;
 }
 
-/** Every active person who is named, as if all of them approved. Any of these owners' managers counts as the manager. */
-function votersFor(
+/**
+ * Every active person who is named, as if all of them approved. Any of these owners' managers counts as the manager, everybody of a
+ * schedule as being on call, and the owner of any target as its owner.
+ */
+export function potentialVoters(
   contract: Contract,
   directory: Directory,
   owners: readonly string[],
@@ -148,22 +167,34 @@ function votersFor(
   const managers = owners.map((owner) =>
     Object.hasOwn(directory.people, owner) ? directory.people[owner]?.manager : null,
   );
+  const schedules = selectors
+    .filter((selector) => selector.startsWith("oncall:"))
+    .map((selector) => selector.slice("oncall:".length));
+  const oncall = Object.fromEntries(schedules.map((name) => [name, everOnCall(directory, name) ?? []]));
+  const owning = new Set((directory.owners ?? []).map(({ owner }) => owner));
   return Object.values(directory.people)
     .filter(({ id, active }) => active && !excluded.has(id))
     .map(({ id }) => {
       const groups = Object.values(directory.groups).filter(({ members }) => members.includes(id));
       const facts = { id, groups: groups.map((group) => group.id) };
       const managerOfRequester = managers.includes(id) ? id : null;
-      const context = { ownerOfTarget: null, managerOfRequester, oncall: {} };
+      const owner = [id, ...facts.groups.map((group) => `group:${group}`)].find((name) => owning.has(name));
+      const context = { ownerOfTarget: owner ?? null, managerOfRequester, oncall };
       return {
         person: id,
         identity: id,
         selectors: selectors.filter((selector) => matches(selector, facts, context)),
+        // What a seat asks of each person beyond that depends on the request: taken as met.
+        meets: seatsOf(contract.rule).map(({ seat }) => seat),
       };
     });
 }
 
-function satisfies({ rule, risk }: Contract, approvals: readonly Voter[]): boolean {
+/** Whether these people are enough for the rule, were they all to agree. */
+export function satisfies(
+  { rule, risk }: Pick<Contract, "rule" | "risk">,
+  approvals: readonly Voter[],
+): boolean {
   return standingOf([{ rule, risk, deny: { denials: 1, veto: [] }, approvals, denials: [] }]).approved;
 }
 

@@ -4,10 +4,15 @@ import { parseFields, pointerOf } from "../../schemas/parse.ts";
 import { Contract, Policy } from "../../schemas/policy.ts";
 import type { ProblemField } from "../../schemas/problem.ts";
 import { clockFaults } from "../clocks.ts";
+import { isEngineType, withEngineParts } from "../engine-actions.ts";
+import { guardrailFaults } from "../guardrail/level.ts";
 import { ok, refuse } from "../result.ts";
 import type { Result } from "../result.ts";
 import { argumentSchemaFaults } from "./argument-schema.ts";
 import { isLoadable } from "./arguments.ts";
+import { isTimeZone, noSuchZone } from "../local-time.ts";
+import { conditionFaults } from "./condition-findings.ts";
+import { engineContractFaults } from "./engine-contract.ts";
 import { ruleFaults, staffingFaults } from "./rule-check.ts";
 
 /**
@@ -22,11 +27,12 @@ export function validatePolicy(
   const unsafe = unsafeParts(document);
   if (unsafe.length > 0) return refuse(unsafe);
 
-  const parsed = parseFields(Policy, document);
+  const given = withEngineParts(document);
+  const parsed = parseFields(Policy, given);
   const faults = parsed.ok ? [] : [...parsed.errors];
   const roles = roleNames(document);
   const types = new Map<string, number>();
-  for (const [index, raw] of rawContracts(document).entries()) {
+  for (const [index, raw] of rawContracts(given).entries()) {
     // A contract that parses is checked in full even when another one does not, so that one round names everything.
     const contract = parseFields(Contract, raw);
     if (!contract.ok) continue;
@@ -44,7 +50,22 @@ export function validatePolicy(
       faults.push({ pointer: `${pointer}${fault.pointer}`, detail: fault.detail });
     }
   }
+  if (parsed.ok) faults.push(...freezeFaults(parsed.value));
   return parsed.ok && faults.length === 0 ? ok(parsed.value) : refuse(faults);
+}
+
+/** What the form of a freeze does not show: a place that does not exist, and one name for two. */
+function freezeFaults({ freezes = [] }: Policy): ProblemField[] {
+  const names = freezes.map(({ name }) => name);
+  return freezes.flatMap(({ name, timeZone }, index) => {
+    const first = names.indexOf(name);
+    const twice = {
+      pointer: `/freezes/${index}/name`,
+      detail: `is "${name}", as /freezes/${first} is already`,
+    };
+    const nowhere = { pointer: `/freezes/${index}/timeZone`, detail: noSuchZone(timeZone) };
+    return [...(first < index ? [twice] : []), ...(isTimeZone(timeZone) ? [] : [nowhere])];
+  });
 }
 
 /** Pointers are from the contract. */
@@ -53,6 +74,7 @@ function contractFaults(
   roles: readonly string[],
   directory: Directory | null,
 ): ProblemField[] {
+  if (isEngineType(contract.type)) return engineContractFaults(contract, directory);
   const rule = ruleFaults(contract.rule);
   const schema = argumentSchemaFaults(contract.args, "/args");
   if (schema.length === 0 && !isLoadable(contract.args)) {
@@ -69,20 +91,40 @@ function contractFaults(
     ...rule,
     ...riskFaults(contract),
     ...clockFaults(contract),
+    ...levelFaults(contract),
     ...attemptFaults(contract),
     ...schema,
+    ...conditionFaults(contract),
     ...unknownRoles,
     ...staffing,
   ];
 }
 
 /** What risk `critical` does not allow a contract to relax (semantics §5, peer failure P27). */
-function riskFaults({ risk, onChange, separationOfDuties }: Contract): ProblemField[] {
+function riskFaults({ risk, mode, onChange, separationOfDuties }: Contract): ProblemField[] {
   if (risk !== "critical") return [];
   const faults: ProblemField[] = [];
+  if (mode === "warn" || mode === "shadow") {
+    faults.push({ pointer: "/mode", detail: `cannot be ${mode} for risk critical: it would ask nobody` });
+  }
   if (onChange === "pin") faults.push({ pointer: "/onChange", detail: "must be tighten for risk critical" });
   if (!separationOfDuties.owner) {
     faults.push({ pointer: "/separationOfDuties/owner", detail: "must be true for risk critical" });
+  }
+  return faults;
+}
+
+/** Bounds that cannot be kept to: at allow and at notify an entry of the level's own follows the last of the list. */
+function levelFaults({ guardrail, risk, decide }: Contract): ProblemField[] {
+  if (guardrail === undefined) return [];
+  const faults = guardrailFaults(guardrail, risk === "critical").map(({ pointer, detail }) => ({
+    pointer: `/guardrail${pointer}`,
+    detail,
+  }));
+  const loosest = guardrail.floor === "allow" || guardrail.floor === "notify";
+  if (loosest && decide.length >= limits.decideEntries) {
+    const detail = `leaves no room for the entry that the guardrail's floor adds; at most ${limits.decideEntries - 1} with ${guardrail.floor}`;
+    faults.push({ pointer: "/decide", detail });
   }
   return faults;
 }

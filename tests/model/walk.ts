@@ -8,6 +8,9 @@ import type { History, Machine, Node, Taken } from "./node.ts";
 import { sameData } from "./same-data.ts";
 import { standpoint } from "./truth.ts";
 import { firstMove, type Move, type World } from "./world.ts";
+import { conditionJudge } from "../../core/policy/condition.ts";
+
+const judge = conditionJudge();
 
 type Fault = { readonly name: InvariantName; readonly fault: string };
 
@@ -95,7 +98,7 @@ function historyAfter(
 function settle(world: World, machine: Machine, state: ActionState, now: number): ActionState {
   const [{ contract, directory }] = world.envs;
   if (state.seq === 0) return state;
-  const facts = { contract, directory, operator: false, outOfScope: null };
+  const facts = { contract, directory, operator: false, outOfScope: null, judge };
   return machine.step(world.payload, state, { type: "tick", actor: cast.engine }, facts, now).state;
 }
 

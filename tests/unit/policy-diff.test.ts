@@ -1,9 +1,11 @@
 import { describe, test } from "vitest";
+import { conditionJudge } from "../../core/policy/condition.ts";
 import { decide } from "../../core/policy/decide.ts";
 import { diffPolicies } from "../../core/policy/diff.ts";
 import { validatePolicy } from "../../core/policy/validate.ts";
 import type { Policy } from "../../schemas/policy.ts";
 import { starterPolicy, type Spoilable } from "../support/starter.ts";
+import { subjectWith } from "../support/subjects.ts";
 
 function policy(change: (document: Spoilable) => unknown = () => null): Policy {
   const document = starterPolicy();
@@ -103,19 +105,22 @@ describe("what publishing would change", () => {
 describe("what the policy itself decides", () => {
   const contract = policy().contracts[0]!;
   const cases: [Partial<typeof contract>, ReturnType<typeof decide>][] = [
-    [{}, { outcome: "gate", because: "rule host.shell" }],
-    [{ decide: [{ then: "gate" }] }, { outcome: "gate", because: "rule host.shell" }],
-    [{ decide: [{ then: "allow" }] }, { outcome: "allow", because: "policy host.shell" }],
+    [{}, { outcome: "gate", because: "rule host.shell", entry: null, errors: [] }],
+    [{ decide: [{ then: "gate" }] }, { outcome: "gate", because: "rule host.shell", entry: 0, errors: [] }],
+    [
+      { decide: [{ then: "allow" }] },
+      { outcome: "allow", because: "policy host.shell", entry: 0, errors: [] },
+    ],
     [
       { decide: [{ then: "deny", because: "use the runner" }] },
-      { outcome: "deny", because: "use the runner" },
+      { outcome: "deny", because: "use the runner", entry: 0, errors: [] },
     ],
     [
       { mode: "disabled", decide: [{ then: "allow" }] },
-      { outcome: "deny", because: "host.shell is disabled" },
+      { outcome: "deny", because: "host.shell is disabled", entry: null, errors: [] },
     ],
   ];
   test.for(cases)("%j", ([change, decision], { expect }) => {
-    expect(decide({ ...contract, ...change })).toEqual(decision);
+    expect(decide({ ...contract, ...change }, subjectWith(), conditionJudge())).toEqual(decision);
   });
 });

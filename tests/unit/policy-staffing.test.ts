@@ -107,7 +107,7 @@ describe("P25 publishing a rule that nobody can satisfy fails", () => {
     expect(by("group:operators")["/contracts/0/breakGlass/by"]).toContain(
       "names nobody who could ever use it",
     );
-    expect(Object.keys(by("oncall:primary"))).toEqual(["/contracts/0/breakGlass/by"]);
+    expect(Object.keys(by("oncall:primary"))).toEqual(["/contracts/0/breakGlass/by/0"]);
     expect(Object.keys(by("group:dba", "group:nobody", "person:mallory"))).toEqual([
       "/contracts/0/breakGlass/by/1",
       "/contracts/0/breakGlass/by/2",

@@ -1,4 +1,6 @@
 import * as v from "valibot";
+import { aloneWarning } from "../../core/operators.ts";
+import { checkPolicy } from "../../core/policy/check.ts";
 import { diffPolicies } from "../../core/policy/diff.ts";
 import { validatePolicy } from "../../core/policy/validate.ts";
 import { policyVersion } from "../../core/policy/version.ts";
@@ -14,15 +16,17 @@ import {
   PolicyVersionView,
   PublishAnswer,
   PublishBody,
+  Warned,
 } from "../../schemas/operate.ts";
 import { limits } from "../../schemas/limits.ts";
-import type { Policy } from "../../schemas/policy.ts";
+import { Policy } from "../../schemas/policy.ts";
 import { PolicyVersion } from "../../schemas/snapshot.ts";
 import { sha256Hex } from "../auth.ts";
 import { notFound, ProblemError } from "../http/problem.ts";
 import { parseQuery } from "../http/query.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
-import { once } from "../idempotency.ts";
+import { governed } from "../governed.ts";
+import { once, type Repeatable } from "../idempotency.ts";
 import { forget } from "../known.ts";
 import { refuseWith } from "../refuse.ts";
 import { registryOf } from "../stubs.ts";
@@ -57,10 +61,16 @@ function validated(call: Call<v.InferOutput<typeof DocumentBody>>): Policy {
   });
 }
 
-function checkPolicy(call: Call<v.InferOutput<typeof DocumentBody>>): Answer {
-  const checked = validatePolicy(call.body.document, call.snapshot.directory);
-  if (!checked.ok) return { body: { ok: false, errors: checked.error, version: null } };
-  return { body: { ok: true, errors: [], version: policyVersion(checked.value, sha256Hex) } };
+function postCheck(call: Call<v.InferOutput<typeof DocumentBody>>): Answer {
+  const { directory, endpoints, links, policy: inForce } = call.snapshot;
+  const surroundings = { directory, endpoints, links, inForce: inForce?.document ?? null, now: call.now };
+  const { policy, findings } = checkPolicy(call.body.document, surroundings);
+  const errors = findings
+    .filter(({ severity }) => severity === "error")
+    .map(({ pointer, detail }) => ({ pointer, detail }));
+  const version = policy === null ? null : policyVersion(policy, sha256Hex);
+  const warning = aloneWarning(directory);
+  return { body: { ok: policy !== null, ...(warning !== null && { warning }), errors, version, findings } };
 }
 
 function diffPolicy(call: Call<v.InferOutput<typeof DocumentBody>>): Answer {
@@ -72,31 +82,44 @@ function diffPolicy(call: Call<v.InferOutput<typeof DocumentBody>>): Answer {
 const publishPolicy = (call: Call<v.InferOutput<typeof PublishBody>>): Promise<Answer> =>
   once(call, async () => {
     const { principal, now, body } = call;
-    const document = plainObject(validated(call));
-    const published = refuseWith(
-      await registryOf(call.env, principal.workspace).publishPolicy({
-        document,
-        actor: principal.id,
-        note: body.note,
-        now,
-      }),
-    );
-    forget(principal.workspace);
-    return { status: 200, body: { ...published, publishedAt: instant(published.publishedAt) } };
+    const document = validated(call);
+    return governed(call, { kind: "policy.publish", document, note: body.note }, async (warning) => {
+      const published = refuseWith(
+        await registryOf(call.env, principal.workspace).publishPolicy({
+          document: plainObject(document),
+          actor: principal.id,
+          note: body.note,
+          now,
+        }),
+      );
+      forget(principal.workspace);
+      return { status: 200, body: { ...published, publishedAt: instant(published.publishedAt), ...warning } };
+    });
   });
 
 const activatePolicy = (call: Call<v.InferOutput<typeof ActivateBody>>): Promise<Answer> =>
   once(call, async () => {
     const { principal, now, body } = call;
-    const active = refuseWith(
-      await registryOf(call.env, principal.workspace).activatePolicy({
-        version: body.version,
-        actor: principal.id,
-        now,
-      }),
-    );
-    forget(principal.workspace);
-    return { status: 200, body: { ...active, publishedAt: instant(active.publishedAt) } };
+    const registry = registryOf(call.env, principal.workspace);
+    const found = await registry.policy(body.version);
+    if (found === null) {
+      throw new ProblemError("not_found", { detail: "There is no such policy version here." });
+    }
+    const { publishedBy, document: stored } = v.parse(Stored, found);
+    const document = v.safeParse(Policy, stored);
+    const activate = async (warning: object): Promise<Repeatable> => {
+      const asked = { version: body.version, actor: principal.id, now };
+      const active = refuseWith(await registry.activatePolicy(asked));
+      forget(principal.workspace);
+      return { status: 200, body: { ...active, publishedAt: instant(active.publishedAt), ...warning } };
+    };
+    if (!document.success) {
+      const detail =
+        "This version no longer fits: the rules for policies have changed since. Publish a mended one.";
+      throw new ProblemError("invalid_body", { detail });
+    }
+    const change = { kind: "policy.activate", version: body.version, document: document.output } as const;
+    return governed(call, change, activate, { authors: [publishedBy] });
   });
 
 const tag = "policy";
@@ -124,24 +147,26 @@ export const policyRoutes: readonly Route[] = [
   withBody({
     method: "POST",
     path: "/v1/policy",
-    summary: "Publish a policy; it is in force at once",
+    summary:
+      "Publish a policy; in force at once where the version in force lets you, else once another operator agrees",
     scope: "policy:write",
     tag,
     body: PublishBody,
     maxKeys: limits.bulkKeys,
     answer: { status: 200, schema: PublishAnswer },
+    waits: true,
     handle: publishPolicy,
   }),
   withBody({
     method: "POST",
     path: "/v1/policy/check",
-    summary: "Every fault of a document, without publishing it",
+    summary: "Every fault of a document and what is doubtful about it, without publishing it",
     scope: "policy:read",
     tag,
     body: DocumentBody,
     maxKeys: limits.bulkKeys,
     answer: { status: 200, schema: CheckAnswer },
-    handle: checkPolicy,
+    handle: postCheck,
   }),
   withBody({
     method: "POST",
@@ -161,7 +186,8 @@ export const policyRoutes: readonly Route[] = [
     scope: "policy:write",
     tag,
     body: ActivateBody,
-    answer: { status: 200, schema: PolicyVersionView },
+    answer: { status: 200, schema: v.object({ ...PolicyVersionView.entries, ...Warned }) },
+    waits: true,
     handle: activatePolicy,
   }),
 ];

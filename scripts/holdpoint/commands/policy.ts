@@ -1,10 +1,16 @@
 import type { Command } from "commander";
-import { exitCodes } from "../exit-code.ts";
 import { readDocument } from "../options.ts";
+import { isWaiting } from "../../../client/shape.ts";
+import { tellWaiting, tellWarning } from "../render/waiting.ts";
 import { formatDiff } from "../render/diff.ts";
 import { formatTable } from "../render/table.ts";
 import { visible } from "../../../core/card/visible.ts";
 import { openSession } from "../session.ts";
+import { addPolicyCheck } from "./policy-check.ts";
+import { addPolicyRates } from "./policy-rates.ts";
+import { addPolicyReplay } from "./policy-replay.ts";
+import { addPolicyStage } from "./policy-stage.ts";
+import { addPolicyTrial } from "./policy-trial.ts";
 
 const overview = `
 A policy is one JSON document: role classes, and a contract for each action type. Each document that was ever
@@ -14,41 +20,29 @@ Examples:
   $ npx holdpoint policy show > policy.json
   $ npx holdpoint policy check policy.json
   $ npx holdpoint policy diff policy.json
+  $ npx holdpoint policy evaluate --type db.migrate --target orders-db --segment prod-data --arg migration=0042.sql
+  $ npx holdpoint policy test policy.json --examples examples.json
+  $ npx holdpoint policy replay policy.json --days 30
+  $ npx holdpoint policy stage db.migrate pilot --policy policy.json --write policy.json
   $ npx holdpoint policy publish policy.json --note "Two people for db.migrate"
   $ npx holdpoint policy versions && npx holdpoint policy activate sha256:…`;
 
 export function addPolicy(program: Command): void {
   const policy = program
     .command("policy")
-    .summary("check, publish and compare the policy")
+    .summary("check, try, publish and compare the policy")
     .description("The rules in force: what needs whose approval.")
     .addHelpText("after", overview);
+  addPolicyCheck(policy);
+  addPolicyTrial(policy);
+  addPolicyReplay(policy);
+  addPolicyStage(policy);
+  addPolicyRates(policy);
   addReading(policy);
   addWriting(policy);
 }
 
 function addReading(policy: Command): void {
-  policy
-    .command("check")
-    .description("Find every fault of a document without publishing it. Exits 1 when there are any.")
-    .argument("<file>", "a JSON document, or - for stdin")
-    .action(async (file: string, _: object, command: Command) => {
-      const { client, terminal } = openSession(command, "operator");
-      const answer = await client.policy.check(readDocument(file));
-      if (!answer.ok) process.exitCode = exitCodes.error;
-      if (terminal.json) return terminal.document(answer);
-      if (answer.ok) {
-        return terminal.print(
-          `${terminal.out.green("✓")} ${file} is a valid policy${answer.version === null ? "" : ` (${answer.version})`}`,
-        );
-      }
-      terminal.print(
-        `${terminal.out.red("✗")} ${file} has ${answer.errors.length} ${answer.errors.length === 1 ? "fault" : "faults"}`,
-      );
-      for (const { pointer, detail } of answer.errors) {
-        terminal.print(`  ${terminal.out.bold(visible(pointer === "" ? "/" : pointer))}: ${visible(detail)}`);
-      }
-    });
   policy
     .command("diff")
     .description("What a document would change against the policy in force.")
@@ -98,6 +92,8 @@ function addWriting(policy: Command): void {
     .action(async (file: string, { note }: { note?: string }, command: Command) => {
       const { client, terminal } = openSession(command, "operator");
       const answer = await client.policy.publish(readDocument(file), note === undefined ? {} : { note });
+      if (isWaiting(answer)) return tellWaiting(terminal, answer);
+      tellWarning(terminal, answer);
       if (terminal.json) terminal.document(answer);
       else {
         terminal.print(
@@ -112,6 +108,8 @@ function addWriting(policy: Command): void {
     .action(async (version: string, _: object, command: Command) => {
       const { client, terminal } = openSession(command, "operator");
       const answer = await client.policy.activate(version);
+      if (isWaiting(answer)) return tellWaiting(terminal, answer);
+      tellWarning(terminal, answer);
       if (terminal.json) terminal.document(answer);
       else terminal.print(`${terminal.out.green("✓")} in force: ${answer.version}`);
     });
