@@ -1,8 +1,11 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
-/** Real engines, one file after another: on a small machine they would starve each other of their deadlines. */
-const realServer = { fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 } as const;
+/**
+ * Real engines. Three files at a time: most of their time is waiting for a lease or a retry to come due. More would starve each
+ * other of their deadlines on a small machine.
+ */
+const realServer = { maxWorkers: 3, testTimeout: 60_000, hookTimeout: 60_000 } as const;
 
 /** The page is part of the Worker: whatever starts one needs it built. */
 const globalSetup = "./tests/support/build.mjs";
@@ -52,6 +55,8 @@ export default defineConfig({
           globalSetup,
           include: ["tests/browser/**/*.test.ts"],
           ...realServer,
+          // A browser and its engine keep both processors busy by themselves.
+          fileParallelism: false,
           sequence: { groupOrder: 3 },
         },
       },

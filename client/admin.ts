@@ -1,4 +1,5 @@
 import type * as v from "valibot";
+import type { ActionView } from "../schemas/action.ts";
 import type { JsonObject } from "../schemas/json.ts";
 import type {
   CheckAnswer,
@@ -13,7 +14,7 @@ import type { LinkCode } from "../schemas/link.ts";
 import type { LinkAnswer } from "../schemas/session.ts";
 import type { DeadLetterView } from "../schemas/webhook-view.ts";
 import { type MetricsCalls, metricsCalls } from "./metrics.ts";
-import { isObject, isProblemField } from "./shape.ts";
+import { isObject, isProblemField, orWaiting } from "./shape.ts";
 import type { Transport } from "./transport.ts";
 
 /** Calls that run an engine rather than use it: policy, keys, dead letters. Most need an operator's key. */
@@ -22,10 +23,13 @@ export type PublishedPolicy = { version: string; document: Policy };
 export type PolicyVersion = v.InferOutput<typeof PolicyVersionView>;
 /** `created` is false for a document that was published before. */
 export type PolicyPublished = Omit<v.InferOutput<typeof PublishAnswer>, "created"> & { created?: boolean };
-export type PolicyCheck = v.InferOutput<typeof CheckAnswer>;
+/** An engine of the version before has no `findings`. */
+export type PolicyCheck = Omit<v.InferOutput<typeof CheckAnswer>, "findings"> & {
+  findings?: v.InferOutput<typeof CheckAnswer>["findings"];
+};
 export type PolicyDiff = v.InferOutput<typeof DiffAnswer>;
 export type Key = v.InferOutput<typeof KeyView>;
-export type NewKey = { record: Key; key: string };
+export type NewKey = { record: Key; key: string; warning?: string };
 /** Who a key is, and what it may do. */
 export type Whoami = v.InferOutput<typeof WhoamiAnswer>;
 export type { DeadLetterView } from "../schemas/webhook-view.ts";
@@ -41,15 +45,18 @@ export type KeyRequest = {
 export type PolicyCalls = {
   /** The policy in force, or the named version. */
   get(version?: string): Promise<PublishedPolicy>;
-  /** Puts a document in force; the same document again is the same version. Faults are in the error's `errors`. */
-  publish(document: unknown, options?: { note?: string }): Promise<PolicyPublished>;
-  /** Validates without publishing: every fault by JSON Pointer. */
+  /**
+   * Puts a document in force; the same document again is the same version. Faults are in the error's `errors`. Where another operator
+   * has to agree the answer is the action that waits (`isWaiting`).
+   */
+  publish(document: unknown, options?: { note?: string }): Promise<PolicyPublished | ActionView>;
+  /** Validates without publishing: every fault by JSON Pointer, and every warning. */
   check(document: unknown): Promise<PolicyCheck>;
   /** What would change against the policy in force. */
   diff(document: unknown): Promise<PolicyDiff>;
   versions(): Promise<{ items: PolicyVersion[] }>;
   /** Puts an earlier version in force again. */
-  activate(version: string): Promise<PolicyPublished>;
+  activate(version: string): Promise<PolicyPublished | ActionView>;
 };
 
 export function policyCalls({ call }: Transport): PolicyCalls {
@@ -60,20 +67,22 @@ export function policyCalls({ call }: Transport): PolicyCalls {
         method: "POST",
         path: "/v1/policy",
         body: { document, ...(note === undefined ? {} : { note }) },
-        guard: isReleased,
+        guard: orWaiting(isReleased),
       }),
     check: (document) =>
       call({ method: "POST", path: "/v1/policy/check", body: { document }, guard: isCheck }),
     diff: (document) => call({ method: "POST", path: "/v1/policy/diff", body: { document }, guard: isDiff }),
     versions: () => call({ method: "GET", path: "/v1/policy/versions", guard: isVersions }),
     activate: (version) =>
-      call({ method: "POST", path: "/v1/policy/activate", body: { version }, guard: isReleased }),
+      call({ method: "POST", path: "/v1/policy/activate", body: { version }, guard: orWaiting(isReleased) }),
   };
 }
 
 export type KeyCalls = {
   /** The key text is in this answer and nowhere else: it is stored hashed. */
-  create(request: KeyRequest, options?: { idempotencyKey?: string }): Promise<NewKey>;
+  create(request: KeyRequest, options?: { idempotencyKey?: string }): Promise<NewKey | ActionView>;
+  /** The text of a key that another operator has agreed to, once, for whoever asked for it. */
+  collect(action: string): Promise<{ key: string; summary: string }>;
   list(): Promise<{ items: Key[] }>;
   revoke(id: string): Promise<Key>;
   /** A new key for the same principal; the old one works for `overlapMs` longer. */
@@ -92,8 +101,10 @@ export function keyCalls({ call }: Transport): KeyCalls {
         path: "/v1/keys",
         body: request,
         idempotencyKey: options?.idempotencyKey,
-        guard: isNewKey,
+        guard: orWaiting(isNewKey),
       }),
+    collect: (action) =>
+      call({ method: "POST", path: "/v1/keys/collect", body: { action }, guard: isCollected }),
     list: () => call({ method: "GET", path: "/v1/keys", guard: isKeys }),
     revoke: (id) => call({ method: "POST", path: keyPath(id, "revoke"), body: {}, guard: isKey }),
     rotate: (id, { overlapMs } = {}) =>
@@ -147,12 +158,16 @@ const isCheck = (value: unknown): value is PolicyCheck =>
   isObject(value) &&
   typeof value["ok"] === "boolean" &&
   Array.isArray(value["errors"]) &&
-  value["errors"].every(isProblemField);
+  value["errors"].every(isProblemField) &&
+  (value["findings"] === undefined ||
+    (Array.isArray(value["findings"]) && value["findings"].every(isProblemField)));
 const isKey = (value: unknown): value is Key => isObject(value) && typeof value["id"] === "string";
 const isKeys = (value: unknown): value is { items: Key[] } =>
   isObject(value) && Array.isArray(value["items"]) && value["items"].every(isKey);
 const isNewKey = (value: unknown): value is NewKey =>
   isObject(value) && typeof value["key"] === "string" && isKey(value["record"]);
+const isCollected = (value: unknown): value is { key: string; summary: string } =>
+  isObject(value) && typeof value["key"] === "string" && typeof value["summary"] === "string";
 const isDeadLetter = (value: unknown): value is DeadLetterView =>
   isObject(value) && typeof value["id"] === "string" && typeof value["action"] === "string";
 const isDeadLetters = (value: unknown): value is { items: DeadLetterView[]; nextCursor: string | null } =>

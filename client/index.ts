@@ -18,12 +18,22 @@ import {
   policyCalls,
 } from "./admin.ts";
 import { type GlassCalls, glassCalls } from "./glass.ts";
+import { type EvaluationCalls, evaluationCalls } from "./evaluation.ts";
 import type { GrantClaims, GrantCheck, KeySet, PublicKey } from "./grant.ts";
 import { verifyGrant } from "./grant.ts";
+import { type IssuerCalls, issuerCalls } from "./issuers.ts";
 import { type KeptLease, keepLease } from "./lease.ts";
+import { type EffectCalls, effectCalls, type GuardrailCalls, guardrailCalls } from "./learning.ts";
+import { type KillSwitchCalls, killSwitchCalls, type OnCallCalls, onCallCalls } from "./safety.ts";
 import { isAction, isActionList, isClaim, isEvent, isItems, isObject } from "./shape.ts";
 import { socketOpener, type WebSocketConstructor } from "./socket.ts";
-import { createTransport, type Fetch, type Retry } from "./transport.ts";
+import {
+  createTransport,
+  type Fetch,
+  type Key as KeySource,
+  type Retry,
+  type Transport,
+} from "./transport.ts";
 import { waitFor, type WaitOptions } from "./wait.ts";
 
 export { digestOfAction, sha256, verifyDigest } from "./digest.ts";
@@ -35,6 +45,10 @@ export type { WaitOptions } from "./wait.ts";
 export type { BreakGlass, GlassCalls, GlassFilter, Review } from "./glass.ts";
 export type * from "./admin.ts";
 export type * from "./metrics.ts";
+export type * from "./evaluation.ts";
+export type * from "./issuers.ts";
+export type * from "./safety.ts";
+export type * from "./learning.ts";
 export type {
   ActionList,
   ActionSummary,
@@ -49,8 +63,10 @@ export type { ProblemCode, ProblemField } from "../schemas/problem.ts";
 export type ClientOptions = {
   /** The engine's address, such as https://holdpoint.example. */
   url: string;
-  /** `hp_…`. Without one only what is public can be asked. */
-  key?: string | undefined;
+  /** `hp_…`, the token of a trusted issuer, or a function that gives a fresh one. Without one only what is public can be asked. */
+  key?: KeySource | undefined;
+  /** The workspace that a token is for, where it is not `default`; a key says that itself. */
+  workspace?: string | undefined;
   /** What kind of client this is: `cli` is shown beside the votes it casts. */
   name?: string;
   /** Instead of the global fetch: a service binding's, or a test's. */
@@ -92,8 +108,17 @@ export type Report = {
   startupMs?: number | null;
 };
 
+export type Feedback = {
+  /** Nobody need have been asked; people should have been asked; it did harm. */
+  label: "needless_gate" | "missed_gate" | "harm";
+  /** Where the story is told, such as INC-7. */
+  incident?: string | null;
+  note?: string | null;
+};
+
 export type Client = AccountCalls &
-  GlassCalls & {
+  GlassCalls &
+  OperatorCalls & {
     readonly url: string;
     /** Asks for an action. Answers it `pending`, or decided already where the policy alone decides. */
     request(action: NewAction, options?: Once & Abortable): Promise<ActionView>;
@@ -122,6 +147,8 @@ export type Client = AccountCalls &
     report(id: string, report: Report, options?: Once & Abortable): Promise<ActionView>;
     /** Starts the approved rollback; then `claim` hands out its lease. */
     rollback(id: string, reason: string, options?: Once): Promise<ActionView>;
+    /** Says what one thinks of an action afterwards. Saying the same again replaces one's note. Agents never do. */
+    feedback(id: string, feedback: Feedback, options?: Once): Promise<ActionView>;
     /** Resolves when the engine answers. Needs no key. */
     health(): Promise<JsonObject>;
     /** The public keys that grants are signed with. */
@@ -131,9 +158,6 @@ export type Client = AccountCalls &
       claim: ClaimAnswer,
       expect: Omit<GrantCheck["expect"], "actionId" | "fence">,
     ): Promise<GrantClaims>;
-    readonly policy: PolicyCalls;
-    readonly keys: KeyCalls;
-    readonly deadLetters: DeadLetterCalls;
     /** Milliseconds that the engine's clock is ahead of this one, as of its last answer; good to a second. */
     clockSkewMs(): number;
   };
@@ -148,6 +172,29 @@ function path(id: string, verb?: string): string {
   return `/v1/actions/${encodeURIComponent(id)}${verb === undefined ? "" : `/${verb}`}`;
 }
 
+/** What operators set and look after. */
+type OperatorCalls = {
+  readonly policy: PolicyCalls & EvaluationCalls;
+  readonly keys: KeyCalls;
+  readonly issuers: IssuerCalls;
+  readonly deadLetters: DeadLetterCalls;
+  readonly killSwitches: KillSwitchCalls;
+  readonly onCall: OnCallCalls;
+  readonly guardrails: GuardrailCalls;
+  readonly effects: EffectCalls;
+};
+
+const operatorCalls = (transport: Transport): OperatorCalls => ({
+  policy: { ...policyCalls(transport), ...evaluationCalls(transport) },
+  keys: keyCalls(transport),
+  issuers: issuerCalls(transport),
+  deadLetters: deadLetterCalls(transport),
+  killSwitches: killSwitchCalls(transport),
+  onCall: onCallCalls(transport),
+  guardrails: guardrailCalls(transport),
+  effects: effectCalls(transport),
+});
+
 /**
  * A client of one engine as one principal. Every method throws `HoldpointError`; every POST carries an Idempotency-Key and is
  * tried again on network failures and passing refusals, so that a lost answer never makes two of anything.
@@ -156,6 +203,7 @@ export function createClient(options: ClientOptions): Client {
   const transport = createTransport({
     url: options.url,
     key: options.key,
+    workspace: options.workspace,
     name: options.name,
     fetch: options.fetch ?? ((url, init) => fetch(url, init)),
     ...(options.retry === undefined ? {} : { retry: options.retry }),
@@ -192,6 +240,7 @@ export function createClient(options: ClientOptions): Client {
       keepLease(claim, (body, signal) => client.heartbeat(claim.action.id, body, { signal })),
     report: (id, report, more) => command(id, "report", report, more),
     rollback: (id, reason, more) => command(id, "rollback", { reason }, more),
+    feedback: (id, feedback, more) => command(id, "feedback", feedback, more),
     ...accountCalls(transport),
     ...glassCalls(transport),
     health: () => call({ method: "GET", path: "/healthz", guard: isHealth }),
@@ -204,9 +253,7 @@ export function createClient(options: ClientOptions): Client {
         now: transport.now(),
         toleranceSeconds: 2,
       }),
-    policy: policyCalls(transport),
-    keys: keyCalls(transport),
-    deadLetters: deadLetterCalls(transport),
+    ...operatorCalls(transport),
     clockSkewMs: () => transport.now() - Date.now(),
   };
   return client;

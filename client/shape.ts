@@ -30,6 +30,18 @@ export function isAction(value: unknown): value is ActionView {
   );
 }
 
+/**
+ * Whether a change to the engine itself (its policy, groups, keys, kill switches) was not made but waits for somebody else's agreement:
+ * the answer is then the action to follow.
+ */
+export const isWaiting = (answer: unknown): answer is ActionView => isAction(answer);
+
+/** The guard of an answer that may be the action that waits instead. */
+export const orWaiting =
+  <Value>(guard: Guard<Value>): Guard<Value | ActionView> =>
+  (value): value is Value | ActionView =>
+    isWaiting(value) || guard(value);
+
 export function isClaim(value: unknown): value is ClaimAnswer {
   return (
     isObject(value) &&

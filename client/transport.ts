@@ -4,6 +4,9 @@ import { type Guard, isObject, isProblemField } from "./shape.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
+/** `hp_…` or a token; or what gives one, asked before every call, for tokens that end before the work does. */
+export type Key = string | (() => string | Promise<string>);
+
 /** How often a call is sent in all, and how the waits between grow. */
 export type Retry = Backoff & { readonly tries: number };
 /** Waits of 0.1–0.2, 0.2–0.4, 0.4–0.8 and 0.8–1.6 s: about 2 s in all, inside which a restarted engine is back. */
@@ -30,7 +33,8 @@ export type Call<Answer> = {
 
 export type Transport = {
   readonly url: string;
-  readonly authorization: string | undefined;
+  /** The headers that say who is calling, as they are now: a token may be another one by the next call. */
+  readonly credentials: () => Promise<Record<string, string>>;
   readonly call: <Answer>(call: Call<Answer>) => Promise<Answer>;
   /** The engine's clock as of its last answer (to the second): the local clock where it has not answered yet. */
   now(): number;
@@ -45,26 +49,33 @@ const passing = new Set([429, 502, 503, 504]);
  */
 export function createTransport(options: {
   url: string;
-  key: string | undefined;
+  key: Key | undefined;
+  workspace?: string | undefined;
   fetch: Fetch;
   name?: string | undefined;
   retry?: Retry;
 }): Transport {
   const url = options.url.replace(/\/+$/u, "");
-  const authorization = options.key === undefined ? undefined : `Bearer ${options.key}`;
+  const credentials = async (): Promise<Record<string, string>> => {
+    const key = typeof options.key === "function" ? await options.key() : options.key;
+    return {
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      ...(options.workspace === undefined ? {} : { "holdpoint-workspace": options.workspace }),
+    };
+  };
   const identity: Record<string, string> = {
     accept: "application/json",
-    ...(authorization === undefined ? {} : { authorization }),
     ...(options.name === undefined ? {} : { "x-holdpoint-client": options.name }),
   };
   let skewMs = 0;
 
   async function call<Answer>(request: Call<Answer>): Promise<Answer> {
     const retry = request.retry ?? options.retry ?? defaultRetry;
-    const init = initOf(request, identity);
+    const idempotencyKey = request.idempotencyKey ?? crypto.randomUUID();
     const address = addressOf(url, request);
     for (let attempt = 0; ; attempt += 1) {
       try {
+        const init = initOf({ ...request, idempotencyKey }, { ...identity, ...(await credentials()) });
         const response = await send(options.fetch, address, init, request);
         skewMs = skewOf(response) ?? skewMs;
         return await read(response, address, request);
@@ -76,7 +87,7 @@ export function createTransport(options: {
     }
   }
 
-  return { url, authorization, call, now: () => Date.now() + skewMs };
+  return { url, credentials, call, now: () => Date.now() + skewMs };
 }
 
 /** Milliseconds until the next try; undefined when trying again cannot help or was tried enough. */

@@ -142,11 +142,11 @@ class Wait {
   /** Follows the action over a socket, where one can be opened. */
   async #follow(afterSeq: number): Promise<void> {
     if (this.#openSocket === undefined) return;
-    const { url, authorization } = this.#transport;
+    const { url, credentials } = this.#transport;
     const opened = await readStream({
       open: this.#openSocket,
       url: `${url}/v1/actions/${encodeURIComponent(this.#id)}/stream?afterSeq=${afterSeq}`,
-      headers: authorization === undefined ? {} : { authorization },
+      headers: await credentials(),
       liveness: this.#options.liveness ?? defaultLiveness,
       signal: this.#signal,
       onMessage: (message) => this.#take(message.action),

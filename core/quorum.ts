@@ -10,6 +10,7 @@ import { limits } from "../schemas/limits.ts";
 export type PersonFacts = { readonly id: string; readonly groups: readonly string[] };
 /** Looked-up facts; null and a missing name mean that nobody matches, so an unknown never lets anyone in. */
 export type SelectorContext = {
+  /** `person:…`, or `group:…` for all of its members. */
   readonly ownerOfTarget: string | null;
   readonly managerOfRequester: string | null;
   readonly oncall: Readonly<Record<string, readonly string[]>>;
@@ -23,6 +24,8 @@ export type Voter = {
   readonly person: string;
   readonly identity: string;
   readonly selectors: readonly Selector[];
+  /** The seats, by name, whose `where` holds for this person; one with a `where` that is not here they cannot fill. */
+  readonly meets?: readonly string[];
 };
 
 /** `filled[i]`: how many units of `seatsOf(rule)[i]` are taken in a maximum matching of the best alternative. */
@@ -38,20 +41,27 @@ export function seatsOf(rule: Rule): Seat[] {
 /** Whether `selector` names this person. */
 export function matches(selector: Selector, person: PersonFacts, context: SelectorContext): boolean {
   if (selector === "owner-of-target") {
-    return context.ownerOfTarget !== null && context.ownerOfTarget === person.id;
+    const owner = context.ownerOfTarget;
+    if (owner === null) return false;
+    return owner.startsWith("group:") ? isMember(person, owner) : owner === person.id;
   }
   if (selector === "manager-of-requester") {
     return context.managerOfRequester !== null && context.managerOfRequester === person.id;
   }
   if (selector.startsWith("person:")) return selector === person.id;
-  if (selector.startsWith("group:")) return person.groups.includes(selector.slice("group:".length));
+  if (selector.startsWith("group:")) return isMember(person, selector);
   if (!selector.startsWith("oncall:")) return false;
   const schedule = selector.slice("oncall:".length);
   return Object.hasOwn(context.oncall, schedule) && (context.oncall[schedule]?.includes(person.id) ?? false);
 }
 
+function isMember({ groups }: PersonFacts, selector: string): boolean {
+  return groups.includes(selector.slice("group:".length));
+}
+
 /** Whether this voter may take a unit of this seat. */
 export function canFill(voter: Voter, seat: Seat): boolean {
+  if (seat.where !== undefined && voter.meets?.includes(seat.seat) !== true) return false;
   return seat.from.some((selector) => voter.selectors.includes(selector));
 }
 
@@ -100,7 +110,7 @@ function fillableByIdentity(seats: readonly Seat[], voters: readonly Voter[]): R
  * At most 324 of them: they multiply over the `any`s of an `all`, and the largest product of numbers that add up to the
  * 16 seats allowed is 3·3·3·3·4. An empty `all` or `any` gives none, so it is never satisfied.
  */
-function alternativesOf(rule: Rule): number[][] {
+export function alternativesOf(rule: Rule): number[][] {
   let next = 0;
   const visit = (part: Rule): number[][] => {
     if ("any" in part) return part.any.flatMap(visit);

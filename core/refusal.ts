@@ -7,6 +7,8 @@ export type Refusal = {
   readonly code: ProblemCode;
   readonly detail: string;
   readonly errors?: ProblemField[];
+  /** When what is in the way ends (RFC 3339). */
+  readonly until?: string;
 };
 
 /** A refused `Result`. `errors` is left out, and not undefined, where there are none: RPC and JSON then agree on the shape. */

@@ -1,4 +1,5 @@
 import type { EventType } from "../schemas/event.ts";
+import type { FeedbackLabel } from "../schemas/feedback.ts";
 import type { ActionState, Payload } from "../schemas/stored.ts";
 import type { Times, Timings } from "../schemas/timings.ts";
 
@@ -34,8 +35,13 @@ export function timingsOf(payload: Payload, state: ActionState): Timings {
     votes: state.votes.map(({ person, at, via, ...vote }) => ({ person, decision: vote.decision, at, via })),
     escalations: state.escalations,
     missingContext: decision === "denied" && saysMissingContext(state),
+    ...(state.feedback !== undefined && { labels: labelsOf(state.feedback.said) }),
   };
 }
+
+const labelsOf = (said: NonNullable<ActionState["feedback"]>["said"]): FeedbackLabel[] => [
+  ...new Set(said.map(({ label }) => label)),
+];
 
 /** `via` of the state says what closed it; what came after does not change that. */
 function decisionOf({ times, via, state }: ActionState): Timings["decision"] {

@@ -142,6 +142,7 @@ export function summaryOf(payload: Payload, state: ActionState): ActionSummary {
     target: payload.target,
     seats: state.seats,
     groups: groupsOf(payload),
+    ...(payload.decision.would !== undefined && { would: payload.decision.would.outcome }),
     deadline: optionalInstant(endsAt(state)),
     createdAt: instant(payload.createdAt),
     updatedAt: instant(state.at),

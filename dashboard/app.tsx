@@ -4,6 +4,7 @@ import { listenToFeed, feedState } from "./feed.ts";
 import { useKeys } from "./keyboard.ts";
 import { Help } from "./parts/help.tsx";
 import { SignInAgain } from "./parts/sign-in-again.tsx";
+import { Stopped } from "./parts/stopped.tsx";
 import { followLinks, place } from "./route.ts";
 import { session, signOut } from "./session.ts";
 import { useStore } from "./store.ts";
@@ -87,6 +88,7 @@ function Frame({ path, children }: { path: string; children: ComponentChildren }
         </button>
         <Person />
       </header>
+      <Stopped />
       <main id="main" tabIndex={-1}>
         {children}
       </main>

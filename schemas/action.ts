@@ -1,9 +1,10 @@
 import * as v from "valibot";
 import { BrokenGlassView } from "./break-glass.ts";
 import { InstantText } from "./instant.ts";
+import { FrozenView } from "./freeze.ts";
 import { Json, JsonObject } from "./json.ts";
 import { Risk, Selector } from "./policy.ts";
-import { ActionType, AgentId, Digest, Label, PersonId, PrincipalId, Prose } from "./text.ts";
+import { ActionType, Digest, Label, PersonId, PrincipalId, Prose } from "./text.ts";
 import { limits } from "./limits.ts";
 
 /** What the action is aimed at. `tool` is held against the role class; the contract's tool when absent. */
@@ -39,11 +40,16 @@ export const ActionRequest = v.strictObject({
 });
 export type ActionRequest = v.InferOutput<typeof ActionRequest>;
 
-/** Who asks: the agent, its owner and, where given, the person it acts for. All of it is inside the digest. */
+const RequesterId = v.union([PrincipalId, v.literal("engine")], "is a principal, or engine");
+
+/**
+ * Who asks: the agent, its owner and, where given, the person it acts for; for what changes the engine itself a person, a service or
+ * the engine, each its own owner. All of it is inside the digest.
+ */
 export const Requester = v.strictObject({
-  kind: v.literal("agent"),
-  id: AgentId,
-  owner: PersonId,
+  kind: v.picklist(["agent", "person", "service", "engine"]),
+  id: RequesterId,
+  owner: RequesterId,
   onBehalfOf: v.optional(PersonId),
 });
 export type Requester = v.InferOutput<typeof Requester>;
@@ -162,7 +168,7 @@ export const VoteView = v.object({
 });
 
 export const LeaseView = v.object({
-  executor: PrincipalId,
+  executor: RequesterId,
   fence: v.number(),
   purpose: v.picklist(["execute", "rollback"]),
   expiresAt: Instant,
@@ -194,6 +200,13 @@ export const ActionView = v.object({
     by: v.literal("policy"),
     because: v.string(),
     policyVersion: Digest,
+    /** Conditions that could not be evaluated, by entry of the contract's `decide`: each counted as the stricter answer. */
+    errors: v.optional(v.array(v.object({ entry: v.number(), detail: v.string() }))),
+    /** Where the contract only watches: in which mode, and what it would have said if it were enforced. */
+    mode: v.optional(v.picklist(["warn", "shadow"])),
+    would: v.optional(v.object({ outcome: v.picklist(["allow", "gate", "deny"]), because: v.string() })),
+    /** The kill switch, by its scope, that refused it before any contract was looked at. */
+    stoppedBy: v.optional(v.string()),
   }),
   requester: Requester,
   target: Target,
@@ -227,6 +240,8 @@ export const ActionView = v.object({
       outcome: v.nullable(OutcomeView),
     }),
   ),
+  /** While it waits: the freeze in which it cannot be claimed. On what is read and voted on, and only while there is one. */
+  freeze: v.optional(FrozenView),
   createdAt: Instant,
   updatedAt: Instant,
   links: v.object({ self: v.string(), page: v.string(), events: v.string(), stream: v.string() }),
@@ -272,6 +287,8 @@ export const ActionSummary = v.object({
   target: Target,
   seats: v.array(SeatView),
   groups: v.array(v.string()),
+  /** What its contract would have said, where it only watched (`warn`, `shadow`). */
+  would: v.optional(v.picklist(["allow", "gate", "deny"])),
   /** The next deadline of the state it is in. */
   deadline: OptionalInstant,
   createdAt: Instant,

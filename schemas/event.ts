@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { Detail, Effect, SeatView, State, Via, VoteDecision } from "./action.ts";
 import { ReviewVerdict } from "./break-glass.ts";
+import { FeedbackLabel } from "./feedback.ts";
 import { JsonObject } from "./json.ts";
 import { Selector } from "./policy.ts";
 import { PersonId } from "./text.ts";
@@ -130,6 +131,11 @@ export const Event = v.variant("type", [
   }),
   v.strictObject({ ...base, type: v.literal("rolled_back"), data: v.strictObject(Report) }),
   v.strictObject({ ...base, type: v.literal("rollback_failed"), data: v.strictObject(Report) }),
+  v.strictObject({
+    ...base,
+    type: v.literal("feedback"),
+    data: v.strictObject({ label: FeedbackLabel, incident: v.nullable(v.string()) }),
+  }),
   v.strictObject({
     ...base,
     type: v.literal("late_command"),

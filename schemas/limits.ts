@@ -20,6 +20,12 @@ export const limits = {
   ruleSeats: 16,
   seatCount: 16,
   ruleTotal: 16,
+  conditionBytes: 2_048,
+  decideEntries: 32,
   /** Late commands and fenced reports kept as evidence per action; later ones are refused but no longer stored. */
   lateEvents: 64,
+  /** How often somebody may say something of one action afterwards. */
+  feedback: 64,
+  /** What is kept of a reported effect. */
+  evidenceBytes: 8 * 1024,
 } as const;

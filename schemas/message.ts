@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { ActionSummary } from "./action.ts";
 import { ChannelNotice } from "./channel.ts";
 import { JsonObject } from "./json.ts";
+import { ActionSignal } from "./stored.ts";
 import { Timings } from "./timings.ts";
 
 /**
@@ -57,6 +58,8 @@ export const ActionChanged = v.object({
   summary: ActionSummary,
   /** Left out by a message from before there were timings. */
   timings: v.optional(Timings),
+  /** Everything its guardrail can learn of it so far, so that no lost message loses a signal; left out where it has none. */
+  signals: v.optional(v.array(ActionSignal)),
   /** Epoch ms of the earliest deadline that ends or escalates something; null once nothing is due. */
   dueAt: v.nullable(v.number()),
   deadLetters: v.array(DeadLetter),

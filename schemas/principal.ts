@@ -10,9 +10,12 @@ export const scopes = [
   "policy:write",
   "directory:read",
   "directory:write",
+  "oncall:write",
   "keys:write",
   "webhooks:write",
   "deliveries:write",
+  "feedback:write",
+  "effects:write",
   "evidence:read",
   "metrics:read",
   "admin",
@@ -23,7 +26,7 @@ export type Scope = v.InferOutput<typeof Scope>;
 /** What a new key of each kind of principal gets when no scopes are named. */
 export const defaultScopes = {
   agent: ["actions:request", "actions:read"],
-  person: ["actions:read", "votes:write", "policy:read", "directory:read", "metrics:read"],
+  person: ["actions:read", "votes:write", "policy:read", "directory:read", "metrics:read", "feedback:write"],
   service: ["actions:read"],
 } as const satisfies Record<string, readonly Scope[]>;
 

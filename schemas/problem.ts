@@ -41,5 +41,7 @@ export const Problem = v.object({
   state: v.optional(v.string()),
   stateDetail: v.optional(v.nullable(v.string())),
   seq: v.optional(v.number()),
+  /** When what is in the way ends (RFC 3339); trying again before is of no use. */
+  until: v.optional(v.string()),
 });
 export type Problem = v.InferOutput<typeof Problem>;

@@ -33,6 +33,10 @@ export const SessionView = v.object({
   name: v.string(),
   /** The groups this person is in, their own and those delegated to them. */
   groups: v.array(v.string()),
+  /** The names under which they are on call now, whose manager they are, and whether they own a target at all. */
+  onCall: v.optional(v.array(v.string())),
+  manages: v.optional(v.array(v.string())),
+  owns: v.optional(v.boolean()),
   operator: v.boolean(),
   scopes: v.array(Scope),
   signedInAt: Instant,

@@ -1,5 +1,8 @@
 import * as v from "valibot";
 import { Directory } from "./directory.ts";
+import { Level } from "./guardrail.ts";
+import { KillSwitch } from "./kill-switch.ts";
+import { Issuer } from "./issuer.ts";
 import { SlackLink } from "./link.ts";
 import { Policy } from "./policy.ts";
 import { Digest } from "./text.ts";
@@ -14,8 +17,14 @@ export const Snapshot = v.strictObject({
   endpoints: v.array(Endpoint),
   /** Which Slack user is which person. */
   links: v.array(SlackLink),
+  /** Whose tokens are taken for agents' keys; left out while there are none. */
+  issuers: v.optional(v.array(Issuer)),
   /** 32 random bytes in hex, made once per workspace. */
   salt: v.string(),
+  /** The kill switches that are engaged; left out while there are none. */
+  switches: v.optional(v.array(KillSwitch)),
+  /** Where guardrails stand that have moved, by action type; left out while none has. */
+  levels: v.optional(v.record(v.string(), Level)),
 });
 export type Snapshot = v.InferOutput<typeof Snapshot>;
 

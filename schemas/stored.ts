@@ -2,6 +2,8 @@ import * as v from "valibot";
 import { Callback, Detail, Effect, Requester, SeatView, State, Target, Via, VoteDecision } from "./action.ts";
 import { ReviewVerdict } from "./break-glass.ts";
 import { ActionChannel } from "./channel.ts";
+import { FeedbackLabel } from "./feedback.ts";
+import { Level, signalKinds } from "./guardrail.ts";
 import { JsonObject } from "./json.ts";
 import { Contract, Selector } from "./policy.ts";
 import { PersonId } from "./text.ts";
@@ -10,6 +12,17 @@ import { NoticeType } from "./webhook.ts";
 
 const Millis = v.pipe(v.number(), v.integer());
 const OptionalMillis = v.nullable(Millis);
+
+/** `entry` is the index in the contract's `decide`. */
+const ConditionError = v.strictObject({ entry: Millis, detail: v.string() });
+
+/** What of an agent a policy may look at. */
+export const AgentThen = v.strictObject({
+  roles: v.array(v.string()),
+  segments: v.array(v.string()),
+  actsFor: v.optional(v.string()),
+});
+export type AgentThen = v.InferOutput<typeof AgentThen>;
 
 /** What was asked, fixed at create and never edited. The contract is kept whole: it is what the request is judged by. */
 export const Payload = v.strictObject({
@@ -32,7 +45,27 @@ export const Payload = v.strictObject({
   supersedes: v.nullable(v.string()),
   callback: v.nullable(Callback),
   digest: v.string(),
-  decision: v.strictObject({ outcome: v.picklist(["allow", "gate", "deny"]), because: v.string() }),
+  decision: v.strictObject({
+    outcome: v.picklist(["allow", "gate", "deny"]),
+    because: v.string(),
+    /** Conditions that could not be evaluated when it was asked for, and so counted as the stricter answer. */
+    errors: v.optional(v.array(ConditionError)),
+    /** Where its contract only watched: in which mode, and what it would have said if it were enforced. */
+    mode: v.optional(v.picklist(["warn", "shadow"])),
+    would: v.optional(
+      v.strictObject({ outcome: v.picklist(["allow", "gate", "deny"]), because: v.string() }),
+    ),
+    /** The kill switch, by its scope, that refused it before any contract was looked at. */
+    stoppedBy: v.optional(v.string()),
+  }),
+  /** The agent as the directory had it when it asked; left out by an action from before that was kept. */
+  agent: v.optional(AgentThen),
+  /** The level of its guardrail that `contract` is written at; `rule` where it is left out. */
+  level: v.optional(Level),
+  /** The sums that its conditions looked at when it was asked for: whole numbers as decimal text. */
+  sums: v.optional(v.record(v.string(), v.string())),
+  /** Who else wrote what is asked for, and so does not decide on it; left out where nobody did. */
+  authors: v.optional(v.array(v.string())),
   createdAt: Millis,
 });
 export type Payload = v.InferOutput<typeof Payload>;
@@ -84,6 +117,13 @@ const BrokenGlass = v.strictObject({
   overdue: v.boolean(),
   review: v.nullable(v.strictObject({ by: PersonId, verdict: ReviewVerdict, note: v.string(), at: Millis })),
 });
+/** What somebody has said of the action: the latest of each person and label. */
+export const StoredFeedback = v.strictObject({ by: v.string(), label: FeedbackLabel });
+export type StoredFeedback = v.InferOutput<typeof StoredFeedback>;
+
+/** What a guardrail learns of the action, by the event that says so. */
+export const ActionSignal = v.strictObject({ kind: v.picklist(signalKinds), seq: Millis, at: Millis });
+export type ActionSignal = v.InferOutput<typeof ActionSignal>;
 
 /** Where an action stands: the fold of its log over its payload (invariant I4), kept so that a load reads one row. */
 export const ActionState = v.strictObject({
@@ -125,6 +165,10 @@ export const ActionState = v.strictObject({
   /** An action from before there was such a right has broken none. */
   breakGlass: v.optional(v.nullable(BrokenGlass), null),
   lateEvents: Millis,
+  /** Left out before anybody has said anything. `count` is how often somebody did. */
+  feedback: v.optional(v.strictObject({ count: Millis, said: v.array(StoredFeedback) })),
+  /** Left out while there is nothing to learn, and always where the contract has no guardrail. */
+  signals: v.optional(v.array(ActionSignal)),
   /** An action from before there were times starts without. */
   times: v.optional(Times, noTimes),
 });

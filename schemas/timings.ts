@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { Via, VoteDecision } from "./action.ts";
+import { FeedbackLabel } from "./feedback.ts";
 import { PersonId } from "./text.ts";
 
 const Millis = v.pipe(v.number(), v.integer());
@@ -41,5 +42,7 @@ export const Timings = v.strictObject({
   escalations: v.pipe(v.number(), v.integer(), v.minValue(0)),
   /** Whoever denied it said that the request did not tell them enough (see `core/timings`). */
   missingContext: v.boolean(),
+  /** What people have said of it afterwards, each label once; left out where nothing. */
+  labels: v.optional(v.array(FeedbackLabel)),
 });
 export type Timings = v.InferOutput<typeof Timings>;

@@ -5,7 +5,7 @@ import { progressOn } from "./progress.ts";
 import { type Engine, startEngine } from "./start/engine.ts";
 import { greeting } from "./start/greeting.ts";
 import { demandFree } from "./start/port.ts";
-import { setUp, signInLink } from "./start/setup.ts";
+import { operatorsWarning, setUp, signInLink } from "./start/setup.ts";
 import { Shutdown } from "./start/shutdown.ts";
 import { StartError, State } from "./start/state.ts";
 
@@ -72,10 +72,11 @@ async function main({ port, reset, state: folder, json }: Options): Promise<void
   progress.text = "Loading the starter policy and directory";
   const file = await setUp(state, engine.url, join(root, "scripts", "starter"));
   const signIn = json ? "" : await signInLink(file, "person:bob");
+  const warning = json ? null : await operatorsWarning(file);
   progress.stop();
   const isDefault = state.folder === join(root, defaultState);
   const devFile = shown(state.devFilePath);
-  console.log(json ? JSON.stringify(file) : greeting(file, { devFile, isDefault, signIn }));
+  console.log(json ? JSON.stringify(file) : greeting(file, { devFile, isDefault, signIn, warning }));
   keepSweeping(engine);
 }
 

@@ -1,3 +1,4 @@
+import type { Heard } from "../schemas/guardrail.ts";
 import type { ActionChanged, Delivery } from "../schemas/message.ts";
 import type { Ack, Settled } from "./delivery.ts";
 
@@ -5,6 +6,8 @@ import type { Ack, Settled } from "./delivery.ts";
 export interface EventDeps {
   /** The Board of a workspace takes in a batch; idempotent on (action, seq). */
   apply(workspace: string, changes: ActionChanged[]): Promise<void>;
+  /** What guardrails have to learn, for the Registry of a workspace; idempotent on (action, seq). Only called where there is something. */
+  learn(workspace: string, signals: Heard[]): Promise<void>;
   acknowledge(workspace: string, action: string, acks: Ack[]): Promise<void>;
   /** Hands each delivery on as its own message, or sends it where there is no queue for them. */
   dispatch(deliveries: Delivery[]): Promise<void>;
@@ -30,7 +33,11 @@ async function takeWorkspace(
   group: readonly ActionChanged[],
   deps: EventDeps,
 ): Promise<Settled<ActionChanged>[]> {
-  const indexed = deps.apply(workspace, [...group]).then(() => acknowledgeAll(workspace, group, deps));
+  const signals = signalsOf(group);
+  // Before the action is told that all is well, and so takes it that nothing has to be sent again.
+  const learnt = signals.length === 0 ? Promise.resolve() : deps.learn(workspace, signals);
+  const taken = Promise.all([deps.apply(workspace, [...group]), learnt]);
+  const indexed = taken.then(() => acknowledgeAll(workspace, group, deps));
   const deliveries = group.flatMap((change) => change.deliveries);
   const dispatched = deliveries.length === 0 ? Promise.resolve() : deps.dispatch(deliveries);
   const [board, sent] = await Promise.allSettled([indexed, dispatched]);
@@ -38,6 +45,19 @@ async function takeWorkspace(
     sent.status === "rejected" ? sent.reason : board.status === "rejected" ? board.reason : null;
   const unheard = board.status === "fulfilled" ? board.value : new Map<string, unknown>();
   return group.map((message) => ({ message, error: error ?? unheard.get(message.action) ?? null }));
+}
+
+/** Each action's signals once: its newest message holds all that the ones before it held. */
+function signalsOf(group: readonly ActionChanged[]): Heard[] {
+  const newest = new Map<string, ActionChanged>();
+  for (const change of group) {
+    if (change.signals !== undefined && change.seq >= (newest.get(change.action)?.seq ?? 0)) {
+      newest.set(change.action, change);
+    }
+  }
+  return [...newest.values()].flatMap(({ action, summary: { type }, signals = [] }) =>
+    signals.map((signal) => ({ ...signal, action, type })),
+  );
 }
 
 /** One call an action that asked, with the largest of its seqs and news: both only grow, so they are of one message. @returns the actions that could not be told, with the error. */

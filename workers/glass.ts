@@ -6,6 +6,7 @@ import type { Snapshot } from "../schemas/snapshot.ts";
 import type { GlassReply } from "../objects/action/messages.ts";
 import type { Opened, UseInput } from "../objects/registry/glass.ts";
 import { sha256Hex, unauthenticated } from "./auth.ts";
+import { carryOutApproved } from "./carry-out.ts";
 import { notFound, ProblemError } from "./http/problem.ts";
 import type { Call } from "./http/route.ts";
 import { readKnown, readLive } from "./known.ts";
@@ -41,7 +42,9 @@ export async function breakGlass(call: Call<BreakGlassBody>, id: string): Promis
   }
   const command = { type: "breakGlass", actor: actorOf(principal), digest, reason, incident, use } as const;
   try {
-    return await tell(sender, id, command, "votes");
+    const done = await tell(sender, id, command, "votes");
+    await carryOutApproved(env, principal.workspace, id, done.body);
+    return done;
   } catch (error) {
     const isRefusal = error instanceof ProblemError;
     if (isRefusal && mayEver) await registryOf(env, principal.workspace).closeGlassUse({ id: use, now });

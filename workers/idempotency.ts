@@ -4,12 +4,21 @@ import type { Reserved } from "../objects/registry/idempotency.ts";
 import { bearerOf, sha256Hex } from "./auth.ts";
 import { ProblemError } from "./http/problem.ts";
 import type { Call } from "./http/route.ts";
+import { holdsKey } from "./live.ts";
 import { registryOf } from "./stubs.ts";
 
 /** An answer that can be given again: JSON and a status. */
-export type Repeatable = { status: number; body: unknown };
+export type Repeatable = { status: number; body: unknown; headers?: Record<string, string> };
 
-const Stored = v.pipe(v.string(), v.parseJson(), v.object({ status: v.number(), body: v.unknown() }));
+const Stored = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({
+    status: v.number(),
+    body: v.unknown(),
+    headers: v.exactOptional(v.record(v.string(), v.string())),
+  }),
+);
 
 /**
  * Answers a POST once: a repeat with the same Idempotency-Key and body gets the very same answer, one with another body
@@ -23,8 +32,9 @@ const Stored = v.pipe(v.string(), v.parseJson(), v.object({ status: v.number(), 
 export async function once(call: Call<unknown>, make: () => Promise<Repeatable>): Promise<Repeatable> {
   const { idempotencyKey, env, principal, fingerprint, now } = call;
   if (idempotencyKey === null) return make();
-  // A session is handed no secrets, so its answers need no secret to be sealed with.
-  const token = bearerOf(call.request) ?? principal.keyId;
+  // Whoever comes without a key of ours is handed no secrets, so their answers need no secret to be sealed with; and what a
+  // binding's caller sends as a bearer proves nothing.
+  const token = holdsKey(principal) ? (bearerOf(call.request) ?? principal.keyId) : principal.keyId;
   const scope = [principal.id, call.request.method, call.url.pathname, idempotencyKey];
   const key = sha256Hex(JSON.stringify(scope));
   const earlier = await reserved(call, { key, fingerprint });

@@ -3,24 +3,33 @@ import { nanoid } from "nanoid";
 import { canonicalJson } from "../core/canonical.ts";
 import { schedulingMaxMs } from "../core/clocks.ts";
 import { approvalDigest } from "../core/digest.ts";
+import { isEngineType } from "../core/engine-actions.ts";
 import { argumentFaults } from "../core/policy/arguments.ts";
+import { stoppedBecause, switchFor } from "../core/kill-switch.ts";
 import { channelsOf } from "../core/notify.ts";
-import { decide } from "../core/policy/decide.ts";
-import { scopeRefusal } from "../core/scope.ts";
+import { conditionJudge } from "../core/policy/condition.ts";
+import { decide, type Decision } from "../core/policy/decide.ts";
+import { subjectOf } from "../core/policy/subject.ts";
+import { measuresOf, windowsOf } from "../core/policy/windows.ts";
+import { chainRefusal } from "../core/scope.ts";
 import { webhookUrlFault } from "../core/webhook-url.ts";
 import type { NewAction } from "../objects/action/messages.ts";
 import type { ActionRequest, Requester } from "../schemas/action.ts";
 import type { Agent } from "../schemas/directory.ts";
+import type { KillSwitch } from "../schemas/kill-switch.ts";
 import { limits } from "../schemas/limits.ts";
 import type { Contract } from "../schemas/policy.ts";
 import type { ProblemField } from "../schemas/problem.ts";
+import type { AgentThen } from "../schemas/stored.ts";
 import { sha256Hex } from "./auth.ts";
 import { ProblemError } from "./http/problem.ts";
 import { isLocal } from "./local.ts";
 import { countRequest, uncountRequest } from "./request-budget.ts";
-import { contractOf, knownFor } from "./policy-in-force.ts";
+import { contractOf, knownFor, type ContractInForce } from "./policy-in-force.ts";
 import { actionOf, registryOf } from "./stubs.ts";
 import { settle, tell, unavailable, type Done, type Sender } from "./tell.ts";
+
+const judge = conditionJudge();
 
 /** The action that was asked for, or that the same key asked for before. */
 export async function createAction(sender: Sender, request: ActionRequest): Promise<Done & { id: string }> {
@@ -30,7 +39,11 @@ export async function createAction(sender: Sender, request: ActionRequest): Prom
     const action = await prepare(sender, request, id);
     const reply = await actionOf(env, principal.workspace, id).create(action);
     if (reply.kind === "done" && !reply.fresh) uncountRequest(principal);
-    return { ...settle(reply), id };
+    const done = settle(reply);
+    // Only what was refused this moment: under a key that was used before another action may stand in the sums.
+    const { decision, sums } = action.payload;
+    if (done.fresh && decision.outcome === "deny" && sums !== undefined) await withdraw(sender, id);
+    return { ...done, id };
   } catch (error) {
     // A repeat of what was taken in gets its first answer, also when the policy of now would refuse it.
     const earlier =
@@ -51,16 +64,23 @@ export async function createAction(sender: Sender, request: ActionRequest): Prom
  * What is to be taken in:
  * 1. only an agent of the directory asks (403); 2. a policy is in force (503) and has the type (422);
  * 3. the agent's role classes cover it (403); 4. every field fits the contract (422);
- * 5. the agent's hour has room for it (429); 6. what it replaces is withdrawn first (409), so that never both can run.
+ * 5. the agent's hour has room for it (429); 6. what it replaces is withdrawn first (409), so that never both can run;
+ * 7. the sums that its conditions look at are measured with it in them, and the policy decides.
  */
 async function prepare(sender: Sender, request: ActionRequest, id: string): Promise<NewAction> {
   const { principal, snapshot } = sender;
   const agent = agentOf(sender);
+  if (isEngineType(request.type)) {
+    const detail =
+      "What begins with holdpoint. is the engine's own: no agent asks for it. People change policy, groups and keys where they are.";
+    throw new ProblemError("forbidden", { detail });
+  }
   if (snapshot.policy === null) throw unavailable();
   const found = contractOf(snapshot, request.type);
   if (found === null) throw unknownType(request.type, snapshot.policy.document.contracts);
-  const { contract, version: contractVersion } = found;
-  const scope = scopeRefusal(agent, snapshot.policy.document.roles, contract, request.target);
+  const { contract, version: contractVersion, level } = found;
+  const { agents } = snapshot.directory;
+  const scope = chainRefusal(agent.id, agents, snapshot.policy.document.roles, contract, request.target);
   if (scope !== null) throw new ProblemError("out_of_scope", { detail: scope.detail, errors: scope.errors });
   const errors = [...requestFaults(sender, request, contract), ...(await callbackFaults(sender, request))];
   if (errors.length > 0) {
@@ -77,6 +97,10 @@ async function prepare(sender: Sender, request: ActionRequest, id: string): Prom
     ...(onBehalfOf !== null && { onBehalfOf }),
   };
   const { onBehalfOf: _, ...asked } = request;
+  const sums = await sumsFor(sender, { ...request, requester }, contract, id);
+  const subject = subjectOf({ ...request, requester, sums }, snapshot.directory, sender.now);
+  const stopped = switchFor(snapshot.switches, contract.type);
+  const decision = stopped === null ? decide(contract, subject, judge) : refusedBySwitch(stopped);
   const times = { notBefore: normalTime(request.notBefore), notAfter: normalTime(request.notAfter) };
   return {
     payload: {
@@ -89,20 +113,85 @@ async function prepare(sender: Sender, request: ActionRequest, id: string): Prom
       policyVersion: snapshot.policy.version,
       requester,
       digest: approvalDigest({ ...asked, ...times, contractVersion, requester }, sha256Hex),
-      decision: decide(contract),
+      decision: decisionKept(decision, stopped),
+      agent: agentThen(agent),
+      ...(level !== "rule" && { level }),
+      ...(sums !== undefined && { sums }),
     },
     known: knownFor(snapshot, principal, "nothing"),
-    channels: channelsOf(contract, snapshot.directory, snapshot.links),
+    channels: letThroughUntold(found, decision)
+      ? []
+      : channelsOf(contract, snapshot.directory, snapshot.links, sender.now),
     key: sender.idempotencyKey,
     fingerprint: sender.fingerprint,
     origin: sender.url.origin,
   };
 }
 
+/** The sums that the contract's conditions look at, with this request in them; undefined where they look at none. */
+async function sumsFor(
+  { env, principal, now }: Sender,
+  request: ActionRequest & { requester: Requester },
+  contract: Contract,
+  id: string,
+): Promise<Record<string, string> | undefined> {
+  const windows = windowsOf(contract);
+  if (windows.length === 0) return undefined;
+  const measures = measuresOf(windows, request);
+  try {
+    const { supersedes: instead } = request;
+    return await registryOf(env, principal.workspace).measure({ action: id, measures, instead, now });
+  } catch (error) {
+    console.error("registry", error);
+    throw unavailable();
+  }
+}
+
+/** Its answer stands whatever comes of this: what stays in a sum only makes it stricter, until it leaves the window. */
+async function withdraw({ env, principal }: Sender, id: string): Promise<void> {
+  try {
+    await registryOf(env, principal.workspace).withdraw(id);
+  } catch (error) {
+    console.error("registry", error);
+  }
+}
+
 async function withdrawSuperseded(sender: Sender, { supersedes }: ActionRequest, id: string): Promise<void> {
   if (supersedes === null) return;
   const command = { type: "supersede", actor: { kind: "agent", id: sender.principal.id }, by: id } as const;
   await tell({ ...sender, idempotencyKey: `supersede:${id}` }, supersededId(supersedes), command);
+}
+
+/**
+ * At the level `allow` what the level itself lets through is nobody's to be told of; at `notify` the contract's recipients are. A
+ * contract in shadow mode tells nobody anything, and one that warns tells them.
+ */
+function letThroughUntold({ contract, level }: ContractInForce, { entry, mode }: Decision): boolean {
+  return mode === "shadow" || (level === "allow" && entry === contract.decide.length - 1);
+}
+
+/** A kill switch goes before whatever the contract decides, in every mode. */
+function refusedBySwitch(engaged: KillSwitch): Decision {
+  return { outcome: "deny", because: stoppedBecause(engaged), entry: null, errors: [] };
+}
+
+function decisionKept(
+  { outcome, because, errors, mode, would }: Decision,
+  stopped: KillSwitch | null,
+): NewAction["payload"]["decision"] {
+  return {
+    outcome,
+    because,
+    ...(errors.length > 0 && { errors }),
+    ...(mode !== undefined && { mode }),
+    ...(would !== undefined && { would }),
+    ...(stopped !== null && { stoppedBy: stopped.scope }),
+  };
+}
+
+/** Kept with the action, so that another policy can be held against it later as it was. */
+function agentThen({ roles, segments, actsFor }: Agent): AgentThen {
+  return { roles, segments, ...(actsFor !== undefined && { actsFor }) };
 }
 
 function agentOf({ principal, snapshot }: Sender): Agent {

@@ -62,7 +62,7 @@ const titles = (status: number): string =>
 
 /** The refusals a route can answer with, by its shape; each is a problem. */
 function refusals(route: Route): Described {
-  const statuses = new Set([400, 404, 500]);
+  const statuses = new Set([400, 404, 500, ...(route.refuses ?? [])]);
   if (route.scope !== null) for (const status of [401, 403, 503]) statuses.add(status);
   if (route.body !== undefined) for (const status of [409, 413, 422]) statuses.add(status);
   return Object.fromEntries(
@@ -70,7 +70,7 @@ function refusals(route: Route): Described {
   );
 }
 
-function answerOf({ answer, summary }: Route): Described {
+function answerOf({ answer, summary, waits = false }: Route): Described {
   if (answer.status === 101) {
     return {
       "101": { description: "The connection is a WebSocket now" },
@@ -81,7 +81,14 @@ function answerOf({ answer, summary }: Route): Described {
     answer.schema === undefined
       ? undefined
       : { [answer.contentType ?? "application/json"]: { schema: schemaOf(answer.schema) } };
-  return { [String(answer.status)]: { description: summary, ...(content !== undefined && { content }) } };
+  const later = {
+    description: "It waits for somebody else's agreement: this action",
+    content: { "application/json": { schema: { $ref: "#/components/schemas/ActionView" } } },
+  };
+  return {
+    [String(answer.status)]: { description: summary, ...(content !== undefined && { content }) },
+    ...(waits && { "202": later }),
+  };
 }
 
 function parametersOf(route: Route): Described[] {
@@ -128,6 +135,7 @@ const tagTexts: Readonly<Record<string, string>> = {
   decisions: "Approve, deny, cancel, revoke, break the glass",
   execution: "Claim what was approved, run it under a lease, report, roll back",
   policy: "Which actions there are, who must agree, and for how long",
+  feedback: "What came of it: needless and missed gates, harm, and effects that nobody had claimed",
   directory: "People, agents, groups and who acts for whom",
   keys: "API keys",
   webhooks: "Endpoints that are told of every step, and the secrets they verify it with",
@@ -164,7 +172,15 @@ export function openApi(routes: readonly Route[], origin: string): Described {
     paths,
     components: {
       schemas: componentSchemas(),
-      securitySchemes: { key: { type: "http", scheme: "bearer", bearerFormat: "hp_…" } },
+      securitySchemes: {
+        key: {
+          type: "http",
+          scheme: "bearer",
+          bearerFormat: "hp_…",
+          description:
+            "A key of this engine; or, for an agent, a JSON Web Token of an issuer that the workspace trusts, with the header Holdpoint-Workspace naming the workspace where that is not `default`",
+        },
+      },
     },
   };
 }

@@ -6,7 +6,10 @@ import type { ChannelContext } from "./channels/channel.ts";
 import { deliverAll, startDeliveries, type DeliveryDeps, type Sending, type Settled } from "./delivery.ts";
 import { egressOf } from "./egress.ts";
 import { batchesOf, takeEvents, type EventDeps } from "./events.ts";
+import { withFreezeNow } from "./freezing.ts";
+import { forget } from "./known.ts";
 import { isLocal } from "./local.ts";
+import { openLoosenings } from "./loosening.ts";
 import { forgetRecipients, recipientOf } from "./recipients.ts";
 import { actionOf, boardOf, registryOf } from "./stubs.ts";
 
@@ -29,6 +32,12 @@ export function eventDeps(env: Env): EventDeps {
   const queue: Queue | undefined = env.DELIVERIES;
   return {
     apply: async (workspace, changes) => boardOf(env, workspace).apply(changes),
+    learn: async (workspace, signals) => {
+      const now = Date.now();
+      const { moved, proposed } = await registryOf(env, workspace).learn(signals, now);
+      if (moved) forget(workspace);
+      if (proposed) await askFor(env, workspace, now);
+    },
     acknowledge: async (workspace, action, acks) => actionOf(env, workspace, action).acknowledge(acks),
     dispatch: async (deliveries) => {
       if (queue === undefined) {
@@ -40,6 +49,15 @@ export function eventDeps(env: Env): EventDeps {
       }
     },
   };
+}
+
+/** What was learnt is kept, so that a failure here brings no message back: the sweep asks again. */
+async function askFor(env: Env, workspace: string, now: number): Promise<void> {
+  try {
+    await openLoosenings(env, workspace, now);
+  } catch (error) {
+    console.error("proposals were not asked for", workspace, error);
+  }
 }
 
 function deliveryDeps(env: Env): DeliveryDeps {
@@ -71,7 +89,8 @@ function contextFor(env: Env, delivery: Delivery): ChannelContext {
     fetch: (url, init) => fetch(url, init),
     begin: async () => {
       const right = await actionOf(env, workspace, action).beginSend({ seq, sink });
-      return right.kind === "send" ? { kind: "send", sight: sightOf(right.body) } : right;
+      if (right.kind !== "send") return right;
+      return { kind: "send", sight: await withFreezeNow(env, workspace, sightOf(right.body)) };
     },
     allow: (sight) => allowed(env, delivery, sight, Date.now()),
     sight: async () => {

@@ -52,7 +52,7 @@ export async function restoreRows(
 }
 
 /** Runs `work` over all items, `concurrency` at once; one that fails is reported and keeps up none of the others. */
-async function eachOf<Item>(
+export async function eachOf<Item>(
   items: readonly Item[],
   work: (item: Item) => Promise<void>,
   failed: (item: Item, error: unknown) => void,

@@ -6,7 +6,7 @@ import type { Snapshot } from "../schemas/snapshot.ts";
 import { unauthenticated } from "./auth.ts";
 import { notFound, ProblemError } from "./http/problem.ts";
 import type { Call } from "./http/route.ts";
-import { readLive } from "./known.ts";
+import { liveFor } from "./live.ts";
 import { knownFor, type Need } from "./policy-in-force.ts";
 import { actionOf } from "./stubs.ts";
 
@@ -63,10 +63,18 @@ export async function tell(
   return settle(first.kind === "needsContract" ? await send(first.type) : first);
 }
 
-async function live({ env, principal, now }: Sender): Promise<Snapshot> {
+/**
+ * The snapshot as the Registry has it this moment.
+ * @throws ProblemError 503 where it cannot be read, 401 where what proved the caller is gone
+ */
+export async function live({
+  env,
+  principal,
+  now,
+}: Pick<Sender, "env" | "principal" | "now">): Promise<Snapshot> {
   let snapshot: Snapshot | null;
   try {
-    snapshot = await readLive(env, principal.workspace, principal.keyId, now);
+    snapshot = await liveFor(env, principal, now);
   } catch (error) {
     console.error("registry", error);
     throw unavailable();
@@ -95,7 +103,13 @@ export function settle(reply: Reply): Done {
       throw unavailable();
     case "refused": {
       const { code, ...parts } = reply.refusal;
-      throw new ProblemError(code, { ...parts, ...reply.place });
+      throw new ProblemError(code, { ...parts, ...reply.place }, retryHeaders(parts.until));
     }
   }
+}
+
+/** `retry-after` in whole seconds, where the refusal says when its reason ends. */
+function retryHeaders(until: string | undefined): Record<string, string> {
+  if (until === undefined) return {};
+  return { "retry-after": String(Math.max(1, Math.ceil((Date.parse(until) - Date.now()) / 1_000))) };
 }

@@ -1,6 +1,8 @@
 import type { ActionView } from "../../schemas/action.ts";
 import type { Card, Fact } from "../../schemas/card.ts";
 import type { Json, JsonObject } from "../../schemas/json.ts";
+import { isEngineType } from "../engine-actions.ts";
+import { figuresInWords } from "../guardrail/loosening.ts";
 import { plainObject } from "../plain-json.ts";
 import { asciiOf, hasHidden, mixesScripts, visible, visibleLines } from "./visible.ts";
 
@@ -24,7 +26,7 @@ export function cardOf(action: ActionView, told: Told): Card {
     risk,
     requester,
     facts: factsOf(action, told),
-    warnings: [...glassWarnings(action), ...warningsOf(action)],
+    warnings: [...glassWarnings(action), ...frozenWarning(action), ...warningsOf(action)],
     seats,
     votes: votes.map((vote) => ({ ...vote, reason: vote.reason === null ? null : visible(vote.reason) })),
     clocks: clocksOf(action),
@@ -47,16 +49,17 @@ const data = (label: string, ...lines: string[]): Fact => ({ label, kind: "data"
 
 function factsOf(action: ActionView, told: Told): Fact[] {
   const { type, risk, target, requester, args, preconditions, rollbackPlan, notBefore, notAfter } = action;
+  const owned = requester.kind === "agent" ? `, owned by ${visible(requester.owner)}` : "";
   const behalf = requester.onBehalfOf === undefined ? "" : `, on behalf of ${visible(requester.onBehalfOf)}`;
   return [
     words("Type", visible(type), ...(told.description === null ? [] : [visible(told.description)])),
     words("Risk", risk),
     data("Target", ...targetLines(target)),
     words("Blast radius", blastRadius(action)),
-    ...argumentFacts("Argument", args),
+    ...(isEngineType(type) ? engineFacts(args) : argumentFacts("Argument", args)),
     ...(preconditions === null ? [] : argumentFacts("Precondition", preconditions)),
     ...rollbackFacts(rollbackPlan, told),
-    words("Asked by", `${visible(requester.id)}, owned by ${visible(requester.owner)}${behalf}`),
+    words("Asked by", `${visible(requester.id)}${owned}${behalf}`),
     ...(notBefore === null ? [] : [words("Not before", notBefore)]),
     ...(notAfter === null ? [] : [words("Not after", notAfter)]),
     ...(action.separationOfDuties.owner
@@ -100,6 +103,17 @@ function argumentFacts(label: string, values: JsonObject): Fact[] {
   return entries.map(([name, value]) => data(`${label} ${visible(name)}`, ...valueLines(value)));
 }
 
+/** What changes of the engine itself in lines as they are: the engine has written them, each in one line. */
+function engineFacts({ changes = [], ...rest }: JsonObject): Fact[] {
+  const figures = figuresInWords(rest);
+  const lines = Array.isArray(changes) ? changes.filter((line) => typeof line === "string") : [];
+  return [
+    ...(lines.length === 0 ? [] : [data("Changes", ...lines.map(visible))]),
+    ...(figures.length === 0 ? [] : [words("Figures", ...figures.map(visible))]),
+    ...argumentFacts("Argument", rest),
+  ];
+}
+
 function valueLines(value: Json): string[] {
   if (typeof value === "string") return visibleLines(value);
   // A command is read word by word: quoted, so that what is one word looks like one.
@@ -110,6 +124,11 @@ function valueLines(value: Json): string[] {
 }
 
 /** Looked for in what will run, and not in the agent's words, so that those change no line above them. */
+function frozenWarning({ freeze }: ActionView): string[] {
+  if (freeze === undefined) return [];
+  return [`Frozen until ${freeze.until} (${visible(freeze.name)}): ${visible(freeze.because)}`];
+}
+
 function warningsOf({ type, target, args, preconditions, rollbackPlan }: ActionView): string[] {
   const texts = [type, ...textsOf(plainObject(target)), ...textsOf([args, preconditions, rollbackPlan])];
   const warnings: string[] = [];

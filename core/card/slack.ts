@@ -93,7 +93,7 @@ export function slackMessage(
       ...cut,
       ...standing(card),
       ...(card.open.vote ? [buttons(card, value, shown.whole)] : [link(card)]),
-      ...(facts === "facts" ? agentBlocks(card.agentSays) : []),
+      ...(facts === "facts" ? agentBlocks(card) : []),
     ],
   };
 }
@@ -205,11 +205,16 @@ function link({ id, page }: Card): SlackBlock {
   return { type: "context", elements: [{ type: "mrkdwn", text: `<${page}|${id}>`, verbatim: true }] };
 }
 
-function agentBlocks(lines: readonly string[]): SlackBlock[] {
+function agentBlocks({ agentSays: lines, requester }: Card): SlackBlock[] {
   if (lines.length === 0) return [];
   const text = clip(lines.join("\n"), agentLength);
   return [
-    { type: "context", elements: [plain("The agent says (nobody has verified this):")] },
+    {
+      type: "context",
+      elements: [
+        plain(`${requester.kind === "agent" ? "The agent" : requester.id} says (nobody has verified this):`),
+      ],
+    },
     { type: "rich_text", elements: [preformatted(text === "" ? " " : text)] },
   ];
 }

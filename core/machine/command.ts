@@ -2,9 +2,12 @@ import type { Effect, State, Via, VoteDecision } from "../../schemas/action.ts";
 import type { ReviewVerdict } from "../../schemas/break-glass.ts";
 import type { Directory } from "../../schemas/directory.ts";
 import type { Actor } from "../../schemas/event.ts";
+import type { FeedbackLabel } from "../../schemas/feedback.ts";
+import type { Frozen } from "../../schemas/freeze.ts";
 import type { JsonObject } from "../../schemas/json.ts";
 import type { Contract } from "../../schemas/policy.ts";
 import type { ActionState, Payload } from "../../schemas/stored.ts";
+import type { Judge } from "../policy/decide.ts";
 
 /** What an action can be told, by whom. The actor is the authenticated one; nothing here is taken from a body unparsed. */
 export type Command =
@@ -31,6 +34,8 @@ export type Command =
   /** `use` is the Registry's entry, which is there before the action is told. */
   | { type: "breakGlass"; actor: Actor; digest: string; reason: string; incident: string; use: string }
   | { type: "review"; actor: Actor; verdict: ReviewVerdict; note: string }
+  /** What somebody has to say of it, which moves nothing. */
+  | { type: "feedback"; actor: Actor; label: FeedbackLabel; incident: string | null; note: string | null }
   /** A level of escalation whose time has not come: a delivery to the level before it has failed. */
   | { type: "escalate"; actor: Actor; level: number }
   /** The alarm, a sweep or a visit: nothing but time has passed. */
@@ -48,6 +53,10 @@ export type Facts = {
   readonly operator: boolean;
   /** Why the claiming agent's role classes do not cover this action, or null. */
   readonly outOfScope: string | null;
+  /** The freeze that keeps it from starting now; none where it is left out. */
+  readonly frozen?: Frozen | null;
+  /** Reads the conditions of the policy. */
+  readonly judge: Judge;
 };
 
 /** Everything a guard or an event may look at. `state` is null before `create`. */

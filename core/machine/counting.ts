@@ -1,8 +1,9 @@
 import type { SeatView } from "../../schemas/action.ts";
-import type { Contract } from "../../schemas/policy.ts";
+import type { Contract, Selector } from "../../schemas/policy.ts";
 import type { StoredVote } from "../../schemas/stored.ts";
 import { eligibility, type Eligibility, type EligibilityFacts } from "../eligibility.ts";
-import type { Voter } from "../quorum.ts";
+import { subjectOf } from "../policy/subject.ts";
+import { seatsOf, type Voter } from "../quorum.ts";
 import { standingOf, type Terms } from "../standing.ts";
 import type { Situation } from "./command.ts";
 
@@ -77,23 +78,39 @@ export function mayDecide(situation: Situation, person: string): Eligibility {
 
 /** Who a vote counts as under one version; null where it does not. A denial counts as it did when it was cast. */
 function voterNow(situation: Situation, contract: Contract, vote: Ballot): Voter | null {
-  const verdict = judge(situation, contract, vote.person);
+  const verdict = judge(situation, contract, vote.person, vote.selectors);
   if (verdict.eligible) return verdict.voter;
   const { person, decision, selectors, identity } = vote;
   if (decision !== "deny" || contract !== situation.payload.contract) return null;
   if (selectors === undefined || identity === undefined) return null;
+  const pinned = new Set([...seatsOf(contract.rule).flatMap(({ from }) => from), ...contract.deny.veto]);
+  const named = selectors.filter((selector) => pinned.has(selector));
   // Named by the version in force alone, and no longer by that: it fills nothing here.
-  return selectors.length === 0 ? null : { person, identity, selectors };
+  // What a condition said of them at the vote is not kept: they filled some seat by these selectors, or had a veto.
+  const meets = seatsOf(contract.rule).map(({ seat }) => seat);
+  return named.length === 0 ? null : { person, identity, selectors: named, meets };
 }
 
-/** What is remembered of a voter: who they count as and which selectors of the pinned rule named them. */
+/**
+ * What is remembered of a voter: who they count as, which selectors of the pinned rule named them, and which on-call ones of the
+ * version in force, because a turn on call is judged as it was at the vote.
+ */
 export function voterOf(situation: Situation, person: string): Voter {
-  const verdict = judge(situation, situation.payload.contract, person);
-  return verdict.eligible ? verdict.voter : { person, identity: person, selectors: [] };
+  const [pinned, ...others] = versionsOf(situation).map((contract) => judge(situation, contract, person));
+  const turns = others.flatMap((verdict) =>
+    verdict.eligible ? verdict.voter.selectors.filter((selector) => selector.startsWith("oncall:")) : [],
+  );
+  const voter = pinned?.eligible === true ? pinned.voter : { person, identity: person, selectors: [] };
+  return { ...voter, selectors: [...new Set([...voter.selectors, ...turns])] };
 }
 
-function judge(situation: Situation, contract: Contract, person: string): Eligibility {
-  return eligibility(factsOf(situation, contract, person));
+function judge(
+  situation: Situation,
+  contract: Contract,
+  person: string,
+  namedThen?: readonly Selector[],
+): Eligibility {
+  return eligibility({ ...factsOf(situation, contract, person), namedThen });
 }
 
 /** What a person is judged by under one version. */
@@ -110,7 +127,8 @@ export function factsOf(
     contract,
     target: payload.target,
     now,
-    payloadAuthors: [],
+    payloadAuthors: payload.authors ?? [],
+    holds: (where, one) => facts.judge(where, { ...subjectOf(payload, facts.directory, now), person: one }),
   };
 }
 

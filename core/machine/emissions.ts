@@ -267,6 +267,14 @@ const emissions = {
     reason: "a delivery has failed",
     data: { dueAt: now, level: command.level },
   })),
+  feedback: from("feedback", ({ state }, { actor, label, incident, note }) => ({
+    type: "feedback",
+    state: state.state,
+    detail: state.detail,
+    actor,
+    reason: note,
+    data: { label, incident },
+  })),
   rollbackFailed: from("report", (situation, command) => ({
     type: "rollback_failed",
     state: "rollback_failed",

@@ -3,6 +3,7 @@ import type { ActionState, Lease, Outcome, Payload } from "../../schemas/stored.
 import { noTimes } from "../../schemas/timings.ts";
 import { clocksOf } from "../clocks.ts";
 import { timesAfter } from "../timings.ts";
+import { signalAfter } from "../guardrail/signal.ts";
 
 const noDeadlines = {
   pending: null,
@@ -59,7 +60,18 @@ export function foldAll(payload: Payload, events: Iterable<Event>): ActionState 
 export function fold(payload: Payload, state: ActionState, event: Event): ActionState {
   const { seq, at, detail } = event;
   const times = timesAfter(state.times, event.type, happenedAt(state, event));
-  return { ...state, seq, at, state: event.state, detail, times, ...changes(payload, state, event) };
+  const signal = payload.contract.guardrail === undefined ? null : signalAfter(state.signals ?? [], event);
+  const learnt = signal === null ? {} : { signals: [...(state.signals ?? []), signal] };
+  return {
+    ...state,
+    seq,
+    at,
+    state: event.state,
+    detail,
+    times,
+    ...changes(payload, state, event),
+    ...learnt,
+  };
 }
 
 function changes(payload: Payload, state: ActionState, event: Event): Partial<ActionState> {
@@ -115,6 +127,8 @@ function changes(payload: Payload, state: ActionState, event: Event): Partial<Ac
     case "rolled_back":
     case "rollback_failed":
       return rollbackEnded(state, event);
+    case "feedback":
+      return { feedback: feedbackAfter(state, event) };
     case "late_command":
     case "fenced_report":
       return { lateEvents: state.lateEvents + 1 };
@@ -183,6 +197,15 @@ function reviewed(state: ActionState, event: EventOf<"reviewed">): Partial<Actio
   const { person: by, verdict } = event.data;
   const review = { by, verdict, note: event.reason ?? "", at: event.at };
   return { breakGlass: { ...state.breakGlass, review }, deadlines: { ...state.deadlines, review: null } };
+}
+
+/** Somebody who says the same again says it better: their earlier word gives way. */
+function feedbackAfter(
+  { feedback = { count: 0, said: [] } }: ActionState,
+  { actor, data: { label } }: EventOf<"feedback">,
+): NonNullable<ActionState["feedback"]> {
+  const others = feedback.said.filter((one) => one.by !== actor.id || one.label !== label);
+  return { count: feedback.count + 1, said: [...others, { by: actor.id, label }] };
 }
 
 function decided(event: EventOf<"approved"> | EventOf<"denied">): Partial<ActionState> {

@@ -12,7 +12,7 @@ export function brokeGlass(
   const { payload, facts, now } = situation;
   const { id: person } = actor;
   const { skipped, told } = skippedBy(situation, person);
-  const identity = identityOf(person, facts.directory.delegations, now);
+  const identity = identityOf(person, facts.directory, now);
   const reviewDue = now + (clocksOf(payload.contract).reviewDueMs ?? 0);
   return {
     type: "broke_glass",

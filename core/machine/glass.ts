@@ -57,8 +57,8 @@ export function reviewRight(situation: Situation): Right {
   if (!Object.hasOwn(people, person) || people[person]?.active !== true) {
     return no("you are no active person of this workspace's directory");
   }
-  const identity = identityOf(person, directory.delegations, now);
-  const theirs = [breakGlass.identity, identityOf(breakGlass.person, directory.delegations, now)];
+  const identity = identityOf(person, directory, now);
+  const theirs = [breakGlass.identity, identityOf(breakGlass.person, directory, now)];
   if (person === breakGlass.person || theirs.includes(identity)) {
     return no("somebody else than who broke the glass reviews it");
   }

@@ -1,10 +1,15 @@
 import { glassReasonLength } from "../../schemas/break-glass.ts";
+import { limits } from "../../schemas/limits.ts";
 import { ownerExcluded } from "../eligibility.ts";
 import { canonicalJson } from "../canonical.ts";
+import { isEngineType } from "../engine-actions.ts";
 import { clocksOf } from "../clocks.ts";
 import { escalationLevels } from "../notify.ts";
+import { seatsOf } from "../quorum.ts";
+import { onCallNow } from "../schedule.ts";
 import { decide } from "../policy/decide.ts";
 import { glassRight, reviewRight } from "./glass.ts";
+import { subjectOf } from "../policy/subject.ts";
 import { count, mayDecide, versionsOf, withVote, type Count } from "./counting.ts";
 import type { Command, Situation } from "./command.ts";
 
@@ -87,9 +92,10 @@ const drifted: Predicate = on(
 );
 
 const stoppedByPolicy: Predicate = (situation) => {
-  const { payload, facts } = situation;
+  const { payload, facts, now } = situation;
   if (facts.contract === null || facts.contract.mode === "disabled") return true;
-  const outcomes = versionsOf(situation).map((contract) => decide(contract).outcome);
+  const subject = subjectOf(payload, facts.directory, now);
+  const outcomes = versionsOf(situation).map((contract) => decide(contract, subject, facts.judge).outcome);
   if (outcomes.includes("deny")) return true;
   return payload.decision.outcome === "allow" && !outcomes.every((outcome) => outcome === "allow");
 };
@@ -105,9 +111,18 @@ const quorumLost: Predicate = (situation) => {
 const rollbackAgreed: Predicate = ({ payload }) =>
   payload.contract.rollback !== null && payload.rollbackPlan !== null;
 
-const onCall: Predicate = ({ facts, command }) =>
-  Object.hasOwn(facts.directory.groups, "oncall") &&
-  facts.directory.groups["oncall"]?.members.includes(command.actor.id) === true;
+/** Of the group `oncall`, or on call this moment in a schedule that the contract's rule names. */
+const onCall: Predicate = ({ payload, facts: { directory }, command, now }) => {
+  const { groups } = directory;
+  const members = Object.hasOwn(groups, "oncall") ? groups["oncall"]?.members : undefined;
+  if (members?.includes(command.actor.id) === true) return true;
+  return seatsOf(payload.contract.rule)
+    .flatMap(({ from }) => from)
+    .filter((selector) => selector.startsWith("oncall:"))
+    .some((selector) =>
+      onCallNow(directory, selector.slice("oncall:".length), now).includes(command.actor.id),
+    );
+};
 
 /** Named predicates; the table holds their names, so that it prints, and a refusal can say which one failed. */
 const predicates = {
@@ -142,7 +157,8 @@ const predicates = {
     facts.operator ||
     command.actor.id === payload.requester.owner ||
     state.decidedBy.includes(command.actor.id),
-  executorInScope: ({ command, facts }) => command.actor.kind === "agent" && facts.outOfScope === null,
+  executorInScope: ({ payload, command, facts }) =>
+    command.actor.kind === (isEngineType(payload.type) ? "engine" : "agent") && facts.outOfScope === null,
   begun: ({ payload, now }) => payload.notBefore === null || now >= Date.parse(payload.notBefore),
   preconditionsGiven: on(
     "claim",
@@ -150,6 +166,12 @@ const predicates = {
   ),
   drifted,
   undrifted: (situation) => !drifted(situation),
+  // What policy has stopped is to be cancelled, and not to be told to wait.
+  // Breaking the glass skips a freeze as it skips the missing votes: it is for the emergency that does not keep the calendar.
+  unfrozen: (situation) =>
+    (situation.facts.frozen ?? null) === null ||
+    situation.state.via === "break_glass" ||
+    stoppedByPolicy(situation),
   unleased: ({ state }) => state.lease === null,
   currentLease,
   currentLeaseOrFirstAnswer: (situation) => currentLease(situation) || firstAnswer(situation),
@@ -164,6 +186,11 @@ const predicates = {
       situation.payload.contract.rollback?.auto === "failed" &&
       rollbackAgreed(situation),
   ),
+  mayGiveFeedback: ({ command: { actor }, facts: { directory } }) =>
+    actor.kind === "person"
+      ? Object.hasOwn(directory.people, actor.id) && directory.people[actor.id]?.active === true
+      : actor.kind === "service",
+  feedbackRoom: ({ state }) => (state.feedback?.count ?? 0) < limits.feedback,
   rollbackAgreed,
   somethingToUndo: ({ state }) => state.detail !== "none",
   mayRollBack: (situation) => {

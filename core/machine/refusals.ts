@@ -1,11 +1,18 @@
 import { glassReasonLength } from "../../schemas/break-glass.ts";
+import { limits } from "../../schemas/limits.ts";
 import type { ProblemCode } from "../../schemas/problem.ts";
 import type { Situation } from "./command.ts";
 import { mayDecide } from "./counting.ts";
 import { glassRight, reviewRight } from "./glass.ts";
 import type { Guard } from "./guards.ts";
 
-type Saying = { code: ProblemCode; detail: string | ((situation: Situation) => string); pointer?: string };
+type Saying = {
+  code: ProblemCode;
+  detail: string | ((situation: Situation) => string);
+  pointer?: string;
+  /** When it may be tried again (epoch ms), where that is known. */
+  until?: (situation: Situation) => number | null;
+};
 
 const fenced: Saying = {
   code: "fenced",
@@ -91,6 +98,12 @@ export const refusals: Partial<Record<Guard, Saying>> = {
     code: "wrong_state",
     detail: "A voter who counted no longer does, so it is not handed out again.",
   },
+  unfrozen: {
+    code: "frozen",
+    detail: ({ facts: { frozen } }) =>
+      `Nothing of its kind starts during the freeze ${frozen?.name ?? ""}: ${frozen?.because ?? ""}. Claim it after its end, if its approval lasts as long.`,
+    until: ({ facts }) => facts.frozen?.until ?? null,
+  },
   unleased: {
     code: "leased",
     detail: "It has been claimed, and an approval is good for one run. Watch it, or ask again.",
@@ -111,6 +124,15 @@ export const refusals: Partial<Record<Guard, Saying>> = {
   mayRollBack: {
     code: "forbidden",
     detail: "The agent's owner, a counted approver or someone on call starts a rollback.",
+  },
+  mayGiveFeedback: {
+    code: "forbidden",
+    detail:
+      "People of the directory say what they think of an action, and services whose key may; agents never do.",
+  },
+  feedbackRoom: {
+    code: "conflict",
+    detail: `It has been spoken of ${limits.feedback} times, and no more is kept of one action. Nothing was changed.`,
   },
   nextLevel: {
     code: "wrong_state",

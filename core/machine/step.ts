@@ -146,7 +146,13 @@ function refused(log: Log, guard: Guard, situation: Situation): Step {
   if (saying.code === "fenced") keepReport(log, situation.command);
   const detail = typeof saying.detail === "string" ? saying.detail : saying.detail(situation);
   const errors: ProblemField[] = saying.pointer === undefined ? [] : [{ pointer: saying.pointer, detail }];
-  return done(log, { code: saying.code, detail, ...(errors.length > 0 && { errors }) });
+  const until = saying.until?.(situation) ?? null;
+  return done(log, {
+    code: saying.code,
+    detail,
+    ...(errors.length > 0 && { errors }),
+    ...(until !== null && { until: new Date(until).toISOString() }),
+  });
 }
 
 /** A stale executor's report changes nothing, and is kept: it may be the only witness of what it did. */

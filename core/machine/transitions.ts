@@ -38,6 +38,11 @@ const rollback: Cell = {
   edges: [{ to: "rolling_back", emit: ["rollbackStarted"] }],
 };
 
+/** A word on the action, in any state: kept in its log, and nothing else of it changes. */
+const feedbackIn = (state: State): { feedback: Cell } => ({
+  feedback: { needs: ["mayGiveFeedback", "feedbackRoom"], edges: [{ to: state, emit: ["feedback"] }] },
+});
+
 const drifted =
   "What you observe is not what was approved, so it was cancelled. Ask again with the preconditions of now.";
 const quorumLost = "A voter who counted no longer does, so it was cancelled. Ask again.";
@@ -60,6 +65,7 @@ export const transitions: Readonly<Record<Place, Readonly<Partial<Record<Command
     },
   },
   pending: {
+    ...feedbackIn("pending"),
     vote: {
       needs: ["eligible", "sameDigest", "reasonForDenial"],
       edges: [
@@ -95,13 +101,14 @@ export const transitions: Readonly<Record<Place, Readonly<Partial<Record<Command
     escalate: { needs: ["nextLevel"], edges: [{ to: "pending", emit: ["escalated"] }] },
   },
   approved: {
+    ...feedbackIn("approved"),
     revoke: { needs: ["mayRevoke"], edges: cancelled("revoked") },
     cancel,
     supersede,
     stopByPolicy: stoppedByPolicy,
     review: review("approved"),
     claim: {
-      needs: ["executorInScope", "sameDigest", "begun", "preconditionsGiven"],
+      needs: ["executorInScope", "sameDigest", "begun", "preconditionsGiven", "unfrozen"],
       edges: [
         {
           if: ["stoppedByPolicy"],
@@ -129,6 +136,7 @@ export const transitions: Readonly<Record<Place, Readonly<Partial<Record<Command
     },
   },
   executing: {
+    ...feedbackIn("executing"),
     // Only after a lost lease of an idempotent contract; `unleased` names the refusal for everybody else. What would
     // have cancelled the first claim refuses this one: it has begun to run, so it can no longer be cancelled.
     claim: {
@@ -137,6 +145,7 @@ export const transitions: Readonly<Record<Place, Readonly<Partial<Record<Command
         "executorInScope",
         "sameDigest",
         "preconditionsGiven",
+        "unfrozen",
         "undrifted",
         "unstopped",
         "quorumKept",
@@ -154,8 +163,9 @@ export const transitions: Readonly<Record<Place, Readonly<Partial<Record<Command
       ],
     },
   },
-  executed: { report: reportedAlready, rollback, review: review("executed") },
+  executed: { ...feedbackIn("executed"), report: reportedAlready, rollback, review: review("executed") },
   failed: {
+    ...feedbackIn("failed"),
     report: {
       needs: ["firstAnswerOrResolution"],
       edges: [
@@ -172,6 +182,7 @@ export const transitions: Readonly<Record<Place, Readonly<Partial<Record<Command
     review: review("failed"),
   },
   rolling_back: {
+    ...feedbackIn("rolling_back"),
     claim: {
       needs: ["unleased", "executorInScope", "sameDigest"],
       edges: [{ to: "rolling_back", emit: ["rollbackClaimed"] }],
@@ -186,9 +197,13 @@ export const transitions: Readonly<Record<Place, Readonly<Partial<Record<Command
       ],
     },
   },
-  rolled_back: { report: reportedAlready, review: review("rolled_back") },
-  rollback_failed: { report: reportedAlready, review: review("rollback_failed") },
-  denied: {},
-  cancelled: { review: review("cancelled") },
-  expired: { review: review("expired") },
+  rolled_back: { ...feedbackIn("rolled_back"), report: reportedAlready, review: review("rolled_back") },
+  rollback_failed: {
+    ...feedbackIn("rollback_failed"),
+    report: reportedAlready,
+    review: review("rollback_failed"),
+  },
+  denied: { ...feedbackIn("denied") },
+  cancelled: { ...feedbackIn("cancelled"), review: review("cancelled") },
+  expired: { ...feedbackIn("expired"), review: review("expired") },
 };

@@ -204,5 +204,6 @@ function consequence({ seats, requester }: Card, mayApprove: boolean): string {
   const open = seats.reduce((sum, { n, filled }) => sum + Math.max(0, n - filled), 0);
   const told = "If you deny, the agent is told no, with your reason.";
   if (open > 1) return `After your approval it waits for ${open - 1} more. ${told}`;
+  if (requester.kind !== "agent") return "If you approve, the engine makes exactly this change, at once.";
   return `If you approve, ${requester.id} may run exactly this, once. ${told}`;
 }

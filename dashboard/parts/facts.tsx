@@ -29,10 +29,10 @@ export function Facts({ card }: { card: Card }): JSX.Element {
 }
 
 /** After the facts, apart from them, and as what it is. */
-export function AgentSays({ lines }: { lines: readonly string[] }): JSX.Element {
+export function AgentSays({ lines, who }: { lines: readonly string[]; who: string }): JSX.Element {
   return (
     <section class="agent-says" aria-labelledby="agent-says">
-      <h2 id="agent-says">The agent says (nobody has verified this)</h2>
+      <h2 id="agent-says">{who} says (nobody has verified this)</h2>
       <blockquote>
         {lines.map((line, at) => (
           <span key={at} class="line">

@@ -10,10 +10,10 @@ export function Timeline({ events }: { events: readonly EventView[] }): JSX.Elem
     <section class="timeline" aria-labelledby="timeline">
       <h2 id="timeline">Timeline</h2>
       <ol reversed>
-        {events.toReversed().map(({ seq, at, type, actor, reason, outcome }) => (
+        {events.toReversed().map(({ seq, at, type, actor, reason, outcome, data }) => (
           <li key={seq}>
             <p>
-              <strong>{type.replaceAll("_", " ")}</strong> by {visible(actor.id)}
+              <strong>{whatOf(type, data)}</strong> by {visible(actor.id)}
               <span class="outcome">{outcome.replaceAll("_", " ")}</span>
             </p>
             {reason !== null && <q>{visible(reason)}</q>}
@@ -25,4 +25,10 @@ export function Timeline({ events }: { events: readonly EventView[] }): JSX.Elem
       </ol>
     </section>
   );
+}
+
+/** Feedback is told apart by what it says. */
+function whatOf(type: string, { label, incident }: EventView["data"]): string {
+  const parts = [type, ...[label, incident].filter((part) => typeof part === "string")];
+  return type === "feedback" ? visible(parts.join(" · ").replaceAll("_", " ")) : type.replaceAll("_", " ");
 }

@@ -82,7 +82,10 @@ function Whole({ shown, me, reload }: Part): JSX.Element {
       <div class="rest">
         <BrokenGlass card={card} />
         {terms?.mayReview.allowed === true && <ReviewPanel card={card} reload={reload} />}
-        <AgentSays lines={card.agentSays} />
+        <AgentSays
+          lines={card.agentSays}
+          who={card.requester.kind === "agent" ? "The agent" : card.requester.id}
+        />
         {terms?.mayBreak.allowed === true && <GlassPanel shown={shown} terms={terms} reload={reload} />}
         <Payload action={action} />
         <Timeline events={events} />

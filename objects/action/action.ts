@@ -1,25 +1,29 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Command, Facts } from "../../core/machine/command.ts";
 import { isOver } from "../../core/machine/deadlines.ts";
+import { stoppedBecause, switchFor } from "../../core/kill-switch.ts";
 import { engine } from "../../core/machine/emissions.ts";
-import { foldAll } from "../../core/machine/fold.ts";
 import { step, type Step } from "../../core/machine/step.ts";
 import type { OutboxRow } from "../../core/outbox.ts";
-import { eventView, viewOf } from "../../core/view.ts";
-import type { ActionView, Callback } from "../../schemas/action.ts";
-import type { Shown, Sight } from "../../schemas/channel.ts";
-import type { Actor, Event } from "../../schemas/event.ts";
+import { conditionJudge } from "../../core/policy/condition.ts";
+import { eventView } from "../../core/view.ts";
+import type { Callback } from "../../schemas/action.ts";
+import type { Shown } from "../../schemas/channel.ts";
+import type { Actor } from "../../schemas/event.ts";
 import { standingOf } from "../../schemas/standing.ts";
+import type { KillSwitch } from "../../schemas/kill-switch.ts";
 import type { Payload } from "../../schemas/stored.ts";
+import * as answers from "./answers.ts";
 import {
   contractNow,
+  frozenNow,
   judgedNow,
-  leaseAnswer,
   moving,
   nobody,
   placeOf,
   refusedIdempotency,
   scopeFault,
+  stoppable,
 } from "./judging.ts";
 import { channelsAfter, glassOf } from "./glass.ts";
 import type { GlassReply, Known, NewAction, Reply, SendRight, Told } from "./messages.ts";
@@ -27,6 +31,7 @@ import { Outbox, type Ack, type Failure } from "./outbox.ts";
 import { send } from "./outgoing.ts";
 import * as rows from "./rows.ts";
 import { newborn } from "./newborn.ts";
+import { recordedOf } from "./recorded.ts";
 import { Store, type Loaded } from "./store.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -56,16 +61,19 @@ export class Action extends DurableObject<Env> {
   create(request: NewAction): Reply {
     const { known, key, fingerprint, origin } = request;
     const { requester } = request.payload;
-    const command: Command = { type: "create", actor: { kind: "agent", id: requester.id } };
+    const command: Command = { type: "create", actor: { kind: requester.kind, id: requester.id } };
     const mark = { actor: requester.id, key: key ?? "", fingerprint };
     const there = this.#store.load();
-    if (there !== null) return this.#replay(there, mark, origin) ?? refusedIdempotency(placeOf(there));
+    if (there !== null) {
+      return answers.replayOf(this.#store.sql, there, mark, origin) ?? refusedIdempotency(placeOf(there));
+    }
     const payload: Payload = { ...request.payload, createdAt: Date.now() };
     const facts = {
       contract: payload.contract,
       directory: known.directory,
       operator: false,
       outOfScope: null,
+      judge,
     };
     return this.#commit({ payload, stored: newborn({ ...request, payload }) }, command, facts, mark, origin);
   }
@@ -73,7 +81,9 @@ export class Action extends DurableObject<Env> {
   /** The first answer to a request that was taken in before, whatever policy says of it now; null where there was none. */
   recall(agent: string, key: string, fingerprint: string, origin: string): Reply | null {
     const there = this.#store.load();
-    return there === null ? null : this.#replay(there, { actor: agent, key, fingerprint }, origin);
+    return there === null
+      ? null
+      : answers.replayOf(this.#store.sql, there, { actor: agent, key, fingerprint }, origin);
   }
 
   /**
@@ -81,15 +91,24 @@ export class Action extends DurableObject<Env> {
    * when the action has long moved on.
    */
   tell({ command, known, key, fingerprint, origin, epoch = null }: Told): Reply {
-    const there = this.#store.load();
-    if (there === null) return { kind: "absent" };
+    const before = this.#store.load();
+    if (before === null) return { kind: "absent" };
     const mark = key === null ? null : { actor: command.actor.id, key, fingerprint };
-    const replay = mark === null ? null : this.#replay(there, mark, origin);
+    const replay = mark === null ? null : answers.replayOf(this.#store.sql, before, mark, origin);
     if (replay !== null) return replay;
+    this.#obey(known.switches);
+    const there = this.#store.load() ?? before;
     const contract = judgedNow.has(command.type) ? contractNow(there.payload, known) : there.payload.contract;
     if (contract === undefined) return { kind: "needsContract", type: there.payload.type };
     const outOfScope = command.type === "claim" ? scopeFault(there.payload, known, command.actor.id) : null;
-    const facts: Facts = { contract, directory: known.directory, operator: known.operator, outOfScope };
+    const facts: Facts = {
+      contract,
+      directory: known.directory,
+      operator: known.operator,
+      outOfScope,
+      judge,
+      frozen: frozenNow(there.payload, known, contract, Date.now()),
+    };
     const stored = { ...there.stored, origin, subscribers: [...known.subscribers] };
     const current = { ...there, stored, links: known.links ?? [] };
     return this.#commit(current, command, facts, mark, origin, epoch);
@@ -98,7 +117,9 @@ export class Action extends DurableObject<Env> {
   /** The action as JSON text; null where there is none. Shows what time has already made true, and writes nothing. */
   view(origin?: string): string | null {
     const there = this.#store.load();
-    return there === null ? null : JSON.stringify(this.#viewNow(there, origin ?? there.stored.origin));
+    return there === null
+      ? null
+      : JSON.stringify(answers.viewAt(there, origin ?? there.stored.origin, Date.now()));
   }
 
   /**
@@ -111,6 +132,12 @@ export class Action extends DurableObject<Env> {
     const { seq, state } = there.stored.state;
     if (afterSeq === null ? moving.has(state) : seq <= afterSeq) await this.#waiters.next(waitMs);
     return this.view(origin);
+  }
+
+  /** What was asked, for another policy to be held against: a `Recorded` as JSON text; null where nothing is kept. */
+  recorded(): string | null {
+    const there = this.#store.load();
+    return there === null ? null : JSON.stringify(recordedOf(there.payload));
   }
 
   /** The log after a seq, oldest first, as a JSON array; null where there is no action. */
@@ -130,7 +157,7 @@ export class Action extends DurableObject<Env> {
     if (standing === null) return new Response(null, { status: 400 });
     const { searchParams, origin } = new URL(request.url);
     const missed = rows.readEvents(this.#store.sql, Number(searchParams.get("afterSeq") ?? 0));
-    return this.#waiters.open(this.#messages(there, missed), origin, standing);
+    return this.#waiters.open(answers.messagesOf(there, missed), origin, standing);
   }
 
   /** Somebody's access may have ended: closes the streams of those who may not read any more. @returns how many stay. */
@@ -165,11 +192,7 @@ export class Action extends DurableObject<Env> {
   /** What a channel has to show of the action, a `Sight` as JSON text; null where there is no action. */
   sight(shown: Shown | null = null, unsure = false): string | null {
     const there = this.#store.load();
-    if (there === null) return null;
-    const { description, rollback } = there.payload.contract;
-    const told = { description: description ?? null, rollback: rollback !== null };
-    const action = this.#viewNow(there, there.stored.origin);
-    return JSON.stringify({ action, told, shown, unsure } satisfies Sight);
+    return there === null ? null : JSON.stringify(answers.sightOf(there, shown, unsure, Date.now()));
   }
 
   /** A delivery did not arrive; it is tried again, or kept as a dead letter, and the next level is told at once. */
@@ -192,6 +215,13 @@ export class Action extends DurableObject<Env> {
   /** Does what is overdue. The sweep calls it for an action whose alarm has not run. */
   async poke(): Promise<void> {
     this.#tick();
+    await this.#outbox.flush(Date.now());
+  }
+
+  /** Cancels it where a kill switch is engaged for its type, if it has not begun to run. */
+  async stop(switches: KillSwitch[]): Promise<void> {
+    this.#tick();
+    this.#obey(switches);
     await this.#outbox.flush(Date.now());
   }
 
@@ -243,7 +273,7 @@ export class Action extends DurableObject<Env> {
     if (taken.events.length > 0) this.#append(there, taken, mark, now, epoch);
     const after = this.#store.load() ?? there;
     if (taken.refusal !== null) return { kind: "refused", refusal: taken.refusal, place: placeOf(after) };
-    return this.#done(after, taken.answerSeq ?? after.stored.state.seq, origin, true);
+    return answers.doneAt(this.#store.sql, after, taken.answerSeq ?? after.stored.state.seq, origin, true);
   }
 
   #append(there: Loaded, taken: Step, mark: rows.Mark | null, now: number, epoch: number | null): void {
@@ -263,7 +293,7 @@ export class Action extends DurableObject<Env> {
       return { payload, stored: this.#outbox.telling(next, confirm, now) };
     });
     if (after === null) return;
-    this.#waiters.announce(this.#messages(after, events), epoch, now);
+    this.#waiters.announce(answers.messagesOf(after, events), epoch, now);
     this.ctx.waitUntil(this.#outbox.first(after, entered, confirm));
   }
 
@@ -277,51 +307,21 @@ export class Action extends DurableObject<Env> {
   #engineDoes(command: Command): void {
     const there = this.#store.load();
     if (there === null) return;
-    const facts = { contract: null, directory: nobody, operator: false, outOfScope: null };
+    const facts = { contract: null, directory: nobody, operator: false, outOfScope: null, judge };
     const taken = step(there.payload, there.stored.state, command, facts, Date.now());
     if (taken.events.length > 0) this.#append(there, taken, null, Date.now(), null);
   }
 
-  #viewNow({ payload, stored }: Loaded, origin: string): ActionView {
-    const facts = { contract: null, directory: nobody, operator: false, outOfScope: null };
-    const { state } = step(payload, stored.state, { type: "tick", actor: engine }, facts, Date.now());
-    return viewOf(payload, state, origin);
-  }
-
-  /** The first answer to a command that has come before under the same key. */
-  #replay(there: Loaded, mark: rows.Mark, origin: string): Reply | null {
-    const before = rows.findMark(this.#store.sql, mark.actor, mark.key);
-    if (before === null) return null;
-    if (before.fingerprint !== mark.fingerprint) return refusedIdempotency(placeOf(there));
-    return this.#done(there, before.seq, origin, false);
-  }
-
-  #done({ payload, stored }: Loaded, seq: number, origin: string, fresh: boolean): Reply {
-    if (seq === stored.state.seq) {
-      const lease = leaseAnswer(payload, stored.state.lease);
-      return { kind: "done", body: JSON.stringify(viewOf(payload, stored.state, origin)), seq, lease, fresh };
-    }
-    const log = rows.readEvents(this.#store.sql, 0);
-    const then = foldAll(
-      payload,
-      log.filter((event) => event.seq <= seq),
-    );
-    // A repeated claim gets its lease again, and with it what has become of the action since (peer failure P4).
-    const claimed = log.find(
-      (event) => event.seq === seq && (event.type === "claimed" || event.type === "rollback_claimed"),
-    );
-    const shown = claimed === undefined ? then : stored.state;
-    const lease = leaseAnswer(payload, then.lease);
-    return { kind: "done", body: JSON.stringify(viewOf(payload, shown, origin)), seq, lease, fresh };
-  }
-
-  #messages({ payload, stored }: Loaded, events: readonly Event[]): (origin: string) => string[] {
-    return (origin) => {
-      const action = viewOf(payload, stored.state, origin);
-      return events.map((event) => JSON.stringify({ event: eventView(payload, event), action }));
-    };
+  /** Whatever it was told: with a kill switch engaged for its type it waits for nobody any more. */
+  #obey(switches: readonly KillSwitch[] = []): void {
+    const there = this.#store.load();
+    const engaged = there === null ? null : switchFor(switches, there.payload.type);
+    if (engaged === null || !stoppable.has(there?.stored.state.state ?? "cancelled")) return;
+    this.#engineDoes({ type: "stopByPolicy", actor: engine, reason: stoppedBecause(engaged) });
   }
 }
+
+const judge = conditionJudge();
 
 /** When an alarm that failed goes off again. The sweep comes by once a minute anyway. */
 const failedAlarmMs = 30_000;

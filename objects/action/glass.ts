@@ -2,6 +2,7 @@ import type { Situation } from "../../core/machine/command.ts";
 import { versionsOf } from "../../core/machine/counting.ts";
 import { glassRight, reviewRight, skippedBy, type Right } from "../../core/machine/glass.ts";
 import { nowOf } from "../../core/machine/step.ts";
+import { conditionJudge } from "../../core/policy/condition.ts";
 import { clocksOf } from "../../core/clocks.ts";
 import { channelsAfterBreak } from "../../core/notify.ts";
 import type { BreakGlassTerms } from "../../schemas/break-glass.ts";
@@ -12,12 +13,14 @@ import { contractNow } from "./judging.ts";
 import type { GlassReply, Known } from "./messages.ts";
 import type { Loaded } from "./store.ts";
 
+const judge = conditionJudge();
+
 /** What one caller may do about breaking the glass of an action now, and what would come of it. Writes nothing. */
 export function glassOf({ payload, stored }: Loaded, known: Known, actor: Actor, now: number): GlassReply {
   const contract = contractNow(payload, known);
   if (contract === undefined) return { kind: "needsContract", type: payload.type };
   const { directory, operator } = known;
-  const facts = { contract, directory, operator, outOfScope: null };
+  const facts = { contract, directory, operator, outOfScope: null, judge };
   const state = nowOf(payload, stored.state, now);
   const { digest } = payload;
   const command = { type: "breakGlass", actor, digest, reason: "", incident: "", use: "" } as const;

@@ -1,6 +1,9 @@
 import type { Command } from "../../core/machine/command.ts";
 import type { Refusal } from "../../core/refusal.ts";
 import type { ActionChannel } from "../../schemas/channel.ts";
+import type { Freeze } from "../../schemas/freeze.ts";
+import type { Level } from "../../schemas/guardrail.ts";
+import type { KillSwitch } from "../../schemas/kill-switch.ts";
 import type { Contract, RoleClass } from "../../schemas/policy.ts";
 import type { Directory } from "../../schemas/directory.ts";
 import type { SlackLink } from "../../schemas/link.ts";
@@ -18,6 +21,12 @@ export type Known = {
   readonly subscribers: readonly Subscriber[];
   /** Which Slack user is which person; only where people are told whom the contract did not name. */
   readonly links?: readonly SlackLink[];
+  /** The kill switches that are engaged; none where it is left out. */
+  readonly switches?: readonly KillSwitch[];
+  /** Where guardrails stand that have moved, by action type; none has where it is left out. */
+  readonly levels?: Readonly<Record<string, Level>>;
+  /** The freezes of the policy in force, for what may start something; none where it is left out. */
+  readonly freezes?: readonly Freeze[];
 };
 
 /** A request to be taken in; the object adds the time. */

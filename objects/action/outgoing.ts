@@ -26,6 +26,7 @@ export function changeOf({ payload, stored }: Loaded, outgoing: Outgoing): Actio
     seq: state.seq,
     summary: summaryOf(payload, state),
     timings: timingsOf(payload, state),
+    ...(state.signals !== undefined && { signals: state.signals }),
     dueAt: nextDue(payload, state)?.at ?? null,
     news,
     ...outgoing,

@@ -23,6 +23,7 @@ const Place = v.object({
 export type Place = v.InferOutput<typeof Place>;
 
 const Id = v.object({ row: v.number(), id: v.string() });
+const Typed = v.object({ row: v.number(), id: v.string(), type: v.string() });
 const Count = v.object({ state: v.string(), count: v.number() });
 
 const placeColumns = "row, seq, open, due_at, summary, timings, delivered, failed, notified_at";
@@ -138,6 +139,34 @@ export function overdueActions(sql: SqlStorage, now: number, limit: number): str
 export function openActions(sql: SqlStorage, afterRow: number, limit: number): { row: number; id: string }[] {
   return sql
     .exec("SELECT row, id FROM actions WHERE open = 1 AND row > ? ORDER BY row LIMIT ?", afterRow, limit)
+    .toArray()
+    .map((row) => v.parse(Id, row));
+}
+
+/** Open actions after a row that have not begun to run, with their types, oldest first. */
+export function waitingActions(
+  sql: SqlStorage,
+  afterRow: number,
+  limit: number,
+): { row: number; id: string; type: string }[] {
+  const select = `SELECT row, id, summary ->> '$.type' AS type FROM actions
+    WHERE open = 1 AND row > ? AND summary ->> '$.state' IN ('pending', 'approved') ORDER BY row LIMIT ?`;
+  return sql
+    .exec(select, afterRow, limit)
+    .toArray()
+    .map((row) => v.parse(Typed, row));
+}
+
+/** Actions before a row that were asked for at or after a time (RFC 3339), newest first, of at most `most` rows looked at. */
+export function actionsSince(
+  sql: SqlStorage,
+  { since, before, most }: { since: string; before: number; most: number },
+  limit: number,
+): { row: number; id: string }[] {
+  const select = `SELECT row, id FROM actions
+    WHERE row < ? AND row >= ? AND summary ->> '$.createdAt' >= ? ORDER BY row DESC LIMIT ?`;
+  return sql
+    .exec(select, before, before - most, since, limit)
     .toArray()
     .map((row) => v.parse(Id, row));
 }

@@ -1,7 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
+import * as v from "valibot";
 import { decodeCursor, encodeCursor } from "../../core/cursor.ts";
 import type { Reader } from "../../core/reader.ts";
 import type { ActionList, ActionSummary } from "../../schemas/action.ts";
+import { Bypass } from "../../schemas/feedback.ts";
 import { limits } from "../../schemas/limits.ts";
 import type { ActionChanged } from "../../schemas/message.ts";
 import type { Figures, MetricsWindow } from "../../schemas/metrics.ts";
@@ -10,6 +12,7 @@ import { standingOf } from "../../schemas/standing.ts";
 import type { Action } from "../action/action.ts";
 import { migrate } from "../migrate.ts";
 import {
+  actionsSince,
   countOpen,
   findAction,
   insertAction,
@@ -21,8 +24,10 @@ import {
   overdueActions,
   updateAction,
   updateSends,
+  waitingActions,
   type Place,
 } from "./actions.ts";
+import { insertBypass, listBypasses } from "./bypasses.ts";
 import { dropDeadLetters, listDeadLetters, putDeadLetters, type Lost } from "./dead-letters.ts";
 import { Feed } from "./feed.ts";
 import { conditionsOf, needsScan, type ListFilter } from "./filter.ts";
@@ -141,6 +146,7 @@ export class Board extends DurableObject<Env> {
       decided: newlyDecided(this.#sql, changes),
       taken: changes.filter((change) => this.#take(change, exact)),
     }));
+    if (taken.some(({ timings }) => timings?.labels !== undefined)) this.#metrics.ratesChanged();
     for (const change of decided) {
       const point = pointOf(change);
       if (point !== null) this.#points.write(point);
@@ -227,6 +233,33 @@ export class Board extends DurableObject<Env> {
     };
   }
 
+  /** Actions after a row that wait for people or for an executor, oldest first; `nextRow` is where to go on, null at the end. */
+  waiting(
+    afterRow: number,
+    limit: number,
+  ): { items: { id: string; type: string }[]; nextRow: number | null } {
+    const size = pageSize(limit);
+    const rows = waitingActions(this.#sql, afterRow, size + 1);
+    const page = rows.slice(0, size);
+    return {
+      items: page.map(({ id, type }) => ({ id, type })),
+      nextRow: rows.length > page.length ? (page.at(-1)?.row ?? null) : null,
+    };
+  }
+
+  /**
+   * Ids of actions asked for at or after `since` (RFC 3339), newest first, before a row or from the newest. `nextRow` is where to
+   * go on, null at the end; a page may be short, or empty, and still have one.
+   */
+  since(since: string, beforeRow: number | null, limit: number): { ids: string[]; nextRow: number | null } {
+    const size = pageSize(limit);
+    const before = beforeRow ?? lastRow(this.#sql) + 1;
+    const page = actionsSince(this.#sql, { since, before, most: scannedRows }, size);
+    const last = page.at(-1);
+    const looked = page.length < size || last === undefined ? Math.max(before - scannedRows, 1) : last.row;
+    return { ids: page.map(({ id }) => id), nextRow: looked > 1 ? looked : null };
+  }
+
   /** Deliveries that used up their tries, newest first. @throws RangeError for a cursor that is none of ours. */
   deadLetters({ cursor, limit }: Page): { items: Lost[]; nextCursor: string | null } {
     const size = pageSize(limit);
@@ -252,6 +285,17 @@ export class Board extends DurableObject<Env> {
   /** A person has opened an action. @returns false where it waits for nobody, or has not come here yet. */
   see(action: string, person: string, now: number): boolean {
     return this.#metrics.see(action, person, now);
+  }
+
+  /** An effect that no claim stands behind, a `Bypass` as JSON text. One that was reported before counts once. */
+  bypassed(text: string): void {
+    insertBypass(this.#sql, v.parse(Bypass, JSON.parse(text)));
+    this.#metrics.ratesChanged();
+  }
+
+  /** The last 100 of them, newest first, as JSON text. */
+  bypasses(): string {
+    return JSON.stringify(listBypasses(this.#sql, limits.listPage));
   }
 
   /** Open actions by state. Finished ones are not counted: their number only grows, and so would the price of asking. */

@@ -1,4 +1,4 @@
-import type { Reader } from "../../core/reader.ts";
+import { selectorsOf, type Reader } from "../../core/reader.ts";
 import type { State } from "../../schemas/action.ts";
 import type { Risk } from "../../schemas/policy.ts";
 
@@ -50,16 +50,18 @@ export const needsScan = (conditions: readonly Condition[]): boolean =>
  * `waitsFor` of core/reader.ts in SQL: pending, with a seat that names the person or one of their groups, and not asked for by their own agent or on
  * their behalf. A filter and no authority: being listed and being eligible are different things (semantics §4).
  */
-function waitingConditions({ person, groups }: Reader): Condition[] {
-  const selectors = JSON.stringify([person, ...groups.map((group) => `group:${group}`)]);
+function waitingConditions(reader: Reader): Condition[] {
+  const { person, manages = [] } = reader;
+  const selectors = JSON.stringify(selectorsOf(reader));
   const seat = `EXISTS (
     SELECT 1 FROM json_each(summary, '$.seats') AS seat, json_each(seat.value, '$.from') AS selector
-    WHERE selector.value IN (SELECT value FROM json_each(?)))`;
+    WHERE selector.value IN (SELECT value FROM json_each(?)) OR (selector.value = 'manager-of-requester'
+      AND summary ->> '$.requester.owner' IN (SELECT value FROM json_each(?))))`;
   return [
     open,
     { sql: "summary ->> '$.state' = 'pending'", bindings: [] },
     { sql: "summary ->> '$.requester.owner' <> ?", bindings: [person] },
     { sql: "coalesce(summary ->> '$.requester.onBehalfOf', '') <> ?", bindings: [person] },
-    { sql: seat, bindings: [selectors] },
+    { sql: seat, bindings: [selectors, JSON.stringify(manages)] },
   ];
 }

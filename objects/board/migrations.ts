@@ -67,4 +67,17 @@ export const migrations = [
     id: "005_streams",
     sql: `CREATE TABLE streams (action TEXT PRIMARY KEY) WITHOUT ROWID;`,
   },
+  {
+    // Effects that no claim stands behind, as other systems have reported them.
+    id: "006_bypasses",
+    sql: `
+      CREATE TABLE bypasses (
+        number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        type TEXT NOT NULL,
+        class TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        value TEXT NOT NULL
+      );`,
+  },
 ] as const satisfies readonly Migration[];

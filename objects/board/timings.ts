@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { Counted } from "../../core/counters.ts";
+import type { RatedAction } from "../../core/rates.ts";
 import { State } from "../../schemas/action.ts";
 import { Totals } from "../../schemas/counters.ts";
 import type { ActionChanged, Sends } from "../../schemas/message.ts";
@@ -14,6 +15,8 @@ const Row = v.object({
   row: v.number(),
   open: v.number(),
   type: v.string(),
+  class: v.string(),
+  agent: v.string(),
   risk: Risk,
   state: State,
   groups: v.pipe(v.string(), v.parseJson(), v.array(v.string())),
@@ -22,20 +25,30 @@ const Row = v.object({
   notified_at: v.nullable(v.number()),
   delivered: v.number(),
   failed: v.number(),
+  would: v.nullable(v.picklist(["allow", "gate", "deny"])),
 });
 
 /** One row with what the figures need. `counted` is null for a row from before there were timings. */
-export type TimedRow = { readonly row: number; readonly open: boolean; readonly counted: Counted | null };
+export type TimedRow = {
+  readonly row: number;
+  readonly open: boolean;
+  readonly counted: TimedCounted | null;
+};
+/** Whatever any of the figures needs of one action. */
+export type TimedCounted = Counted & RatedAction;
 
 const columns = `row, open, summary ->> '$.type' AS type, summary ->> '$.risk' AS risk,
-  summary ->> '$.state' AS state, summary ->> '$.groups' AS groups, timings, seen, notified_at, delivered, failed`;
+  summary ->> '$.class' AS class, summary ->> '$.requester.id' AS agent,
+  summary ->> '$.state' AS state, summary ->> '$.groups' AS groups, timings, seen, notified_at, delivered, failed,
+  summary ->> '$.would' AS would`;
 
 function timedRow(value: Record<string, SqlStorageValue>): TimedRow {
   const parsed = v.parse(Row, value);
-  const { row, open, timings, seen, notified_at: notifiedAt, delivered, failed, ...rest } = parsed;
+  const { row, open, timings, seen, notified_at: notifiedAt, delivered, failed, would, ...rest } = parsed;
   if (timings === null) return { row, open: open === 1, counted: null };
   const deliveries = { delivered, failed };
-  const counted = { ...rest, ...timings, notifiedAt, seen: seen ?? {}, deliveries };
+  const watched = would === null ? {} : { would };
+  const counted = { ...rest, ...timings, ...watched, notifiedAt, seen: seen ?? {}, deliveries };
   return { row, open: open === 1, counted };
 }
 

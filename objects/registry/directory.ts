@@ -1,15 +1,20 @@
 import * as v from "valibot";
+import { canonicalEmail } from "../../core/identity.ts";
 import { refusal, type Refusal } from "../../core/refusal.ts";
 import { ok, type Result } from "../../core/result.ts";
+import { agentChain } from "../../core/scope.ts";
 import { Agent, Delegation, Group, Person, type Directory } from "../../schemas/directory.ts";
 import { parseFields } from "../../schemas/parse.ts";
 import type { ProblemField } from "../../schemas/problem.ts";
+import { removeRulesOf } from "./issuers.ts";
 import { revokeKeysOf } from "./keys.ts";
+import { dropFromOnCall, readRosters, rostersNaming } from "./rosters.ts";
 import {
   countEntries,
   deleteEntry,
   findEntry,
   listEntries,
+  peopleWithEmail,
   writeEntry,
   type EntryKind,
 } from "./rows/directory.ts";
@@ -32,6 +37,7 @@ export function readDirectory(sql: SqlStorage): Directory {
     agents: {},
     groups: {},
     delegations: [],
+    ...readRosters(sql),
   };
   for (const { kind, id, value } of listEntries(sql)) {
     const entry: unknown = JSON.parse(value);
@@ -43,19 +49,60 @@ export function readDirectory(sql: SqlStorage): Directory {
   return directory;
 }
 
+/**
+ * Two active people never have one e-mail address: whoever proves to be its holder would be either (threat T7). Somebody who has
+ * two ids is declared so with `sameAs`.
+ */
 export function putPerson(sql: SqlStorage, value: unknown, change: Change): Result<Person, Refusal> {
-  return put(
-    sql,
-    { kind: "person", schema: Person, idOf: ({ id }) => id, faultsOf: () => [] },
-    value,
-    change,
-  );
+  const faultsOf = (person: Person): ProblemField[] => [
+    ...emailFaults(sql, person),
+    ...(person.sameAs ?? []).flatMap((other, index) => {
+      const pointer = `/sameAs/${index}`;
+      if (other === person.id) return [{ pointer, detail: "is this very id; leave it out" }];
+      return unknownPeople(sql, [[pointer, other]]);
+    }),
+  ];
+  return put(sql, { kind: "person", schema: Person, idOf: ({ id }) => id, faultsOf }, value, change);
 }
+
+function emailFaults(sql: SqlStorage, { id, email, active }: Person): ProblemField[] {
+  if (email === undefined) return [];
+  const canonical = canonicalEmail(email);
+  if (!canonical.ok) return [{ pointer: "/email", detail: canonical.error }];
+  if (!active) return [];
+  const other = peopleWithEmail(sql, canonical.value).find(
+    (one) => one.id !== id && v.parse(StoredPerson, one.value).active,
+  );
+  if (other === undefined) return [];
+  const detail = `is the address of ${other.id} already; one person has one id, or the other is made inactive first`;
+  return [{ pointer: "/email", detail }];
+}
+
+const StoredPerson = v.pipe(v.string(), v.parseJson(), Person);
+const StoredAgent = v.pipe(v.string(), v.parseJson(), Agent);
 
 /** The owner must be a person of the directory: they answer for what the agent asks. */
 export function putAgent(sql: SqlStorage, value: unknown, change: Change): Result<Agent, Refusal> {
-  const faultsOf = ({ owner }: Agent): ProblemField[] => unknownPeople(sql, [["/owner", owner]]);
+  const faultsOf = (agent: Agent): ProblemField[] => [
+    ...unknownPeople(sql, [["/owner", agent.owner]]),
+    ...chainFaults(sql, agent),
+  ];
   return put(sql, { kind: "agent", schema: Agent, idOf: ({ id }) => id, faultsOf }, value, change);
+}
+
+/** Whom it acts for must be there, and must not act for it in the end. */
+function chainFaults(sql: SqlStorage, agent: Agent): ProblemField[] {
+  const pointer = "/actsFor";
+  const agents: Directory["agents"] = { [agent.id]: agent };
+  for (let next = agent.actsFor; next !== undefined && !Object.hasOwn(agents, next);) {
+    const text = findEntry(sql, "agent", next);
+    if (text === null) return [{ pointer, detail: `leads to ${next}, which is no agent of this directory` }];
+    const found = v.parse(StoredAgent, text);
+    agents[next] = found;
+    next = found.actsFor;
+  }
+  if (agentChain(agent.id, agents).whole) return [];
+  return [{ pointer, detail: `comes back to ${agent.id}, or is longer than eight agents` }];
 }
 
 export function putGroup(sql: SqlStorage, value: unknown, change: Change): Result<Group, Refusal> {
@@ -93,12 +140,18 @@ export function putDelegation(sql: SqlStorage, value: unknown, change: Change): 
  */
 export function removePerson(sql: SqlStorage, id: string, change: Change): Result<null, Refusal> {
   if (findEntry(sql, "person", id) === null) return missing();
-  const { agents, groups, delegations } = readDirectory(sql);
+  const { people, agents, groups, delegations } = readDirectory(sql);
   const owned = Object.values(agents).filter(({ owner }) => owner === id);
   if (owned.length > 0) {
     const names = owned.map((agent) => agent.id).join(", ");
     return refusal("conflict", `${id} owns ${names}. Give them another owner first, or make ${id} inactive.`);
   }
+  const rosters = rostersNaming(sql, id);
+  if (rosters.length > 0) {
+    const detail = `${rosters.join(" and ")} name ${id}. Take them out there first, or make ${id} inactive.`;
+    return refusal("conflict", detail);
+  }
+  dropFromOnCall(sql, id);
   for (const group of Object.values(groups)) {
     if (!group.members.includes(id)) continue;
     const rest = { ...group, members: group.members.filter((member) => member !== id) };
@@ -109,15 +162,26 @@ export function removePerson(sql: SqlStorage, id: string, change: Change): Resul
       deleteEntry(sql, "delegation", delegationId(delegation));
     }
   }
+  for (const person of Object.values(people)) {
+    if (person.sameAs?.includes(id) !== true) continue;
+    const rest = { ...person, sameAs: person.sameAs.filter((other) => other !== id) };
+    writeEntry(sql, "person", person.id, JSON.stringify(rest));
+  }
   revokeKeysOf(sql, id, change);
   unlinkPerson(sql, id);
   return remove(sql, "person", id, change);
 }
 
-/** Takes an agent out and revokes its keys. */
+/** Takes an agent out, and with it its keys and what issuers' tokens made of it. Refused while another agent acts for it. */
 export function removeAgent(sql: SqlStorage, id: string, change: Change): Result<null, Refusal> {
   if (findEntry(sql, "agent", id) === null) return missing();
+  const acting = Object.values(readDirectory(sql).agents).filter(({ actsFor }) => actsFor === id);
+  if (acting.length > 0) {
+    const names = acting.map((agent) => agent.id).join(", ");
+    return refusal("conflict", `${names} act for ${id}. Change them first, or make ${id} inactive.`);
+  }
   revokeKeysOf(sql, id, change);
+  removeRulesOf(sql, id);
   return remove(sql, "agent", id, change);
 }
 

@@ -1,5 +1,7 @@
 import { decodeCursor, encodeCursor } from "../../core/cursor.ts";
+import { aliasesOf } from "../../core/identity.ts";
 import type { GlassUseList, GlassUseView } from "../../schemas/break-glass.ts";
+import { readDirectory } from "./directory.ts";
 import {
   addCalls,
   deleteUse,
@@ -47,9 +49,11 @@ export function openUse(sql: SqlStorage, input: UseInput): Opened {
     addCalls(sql, id, 1);
     return { kind: "open" };
   }
-  const overdue = overdueUses(sql, person, now);
+  // A second id of theirs is no second person.
+  const ids = [...aliasesOf(person, readDirectory(sql).people)];
+  const overdue = overdueUses(sql, ids, now);
   if (overdue.length > 0) return { kind: "blocked", actions: overdue.map((use) => use.action) };
-  const recent = usesSince(sql, person, now - dayMs).filter(({ verdict }) => verdict !== "dismissed");
+  const recent = usesSince(sql, ids, now - dayMs).filter(({ verdict }) => verdict !== "dismissed");
   const oldest = recent.at(-perPersonPerDay);
   if (oldest !== undefined) return { kind: "limited", freeAt: oldest.at + dayMs };
   insertUse(sql, { id, person, action, incident, at: now, due_at: now + reviewDueMs });

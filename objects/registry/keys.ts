@@ -38,6 +38,8 @@ const peopleAndServicesOnly: ReadonlySet<Scope> = new Set([
   "policy:write",
   "directory:write",
   "keys:write",
+  "feedback:write",
+  "effects:write",
   "admin",
 ]);
 /** How long a rotated key may stay beside its successor. */

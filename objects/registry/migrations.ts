@@ -90,4 +90,72 @@ export const migrations = [
       CREATE INDEX glass_uses_by_person ON glass_uses (person, at);
       CREATE INDEX glass_uses_by_action ON glass_uses (action);`,
   },
+  {
+    // OpenID Connect issuers whose tokens agents may come with.
+    id: "005_issuers",
+    sql: `
+      CREATE TABLE issuers (id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;`,
+  },
+  {
+    // Schedules, who is on call and who owns what. Not in `directory`: an engine of the version before reads every row of that
+    // and knows four kinds.
+    id: "006_rosters",
+    sql: `
+      CREATE TABLE rosters (
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (kind, id)
+      ) WITHOUT ROWID;
+      CREATE TABLE kill_switches (number INTEGER PRIMARY KEY, scope TEXT NOT NULL UNIQUE, value TEXT NOT NULL);`,
+  },
+  {
+    // What actions add to the sums that conditions look at, until they leave the window. `by_value` is what keeps one sum apart.
+    id: "007_windows",
+    sql: `
+      CREATE TABLE windows (
+        key TEXT NOT NULL,
+        by_value TEXT NOT NULL,
+        ends_at INTEGER NOT NULL,
+        action TEXT NOT NULL,
+        amount INTEGER NOT NULL,
+        PRIMARY KEY (key, by_value, ends_at, action)
+      ) WITHOUT ROWID;
+      CREATE INDEX windows_by_action ON windows (action);
+      CREATE INDEX windows_by_end ON windows (ends_at);`,
+  },
+  {
+    // Where guardrails stand, what each has heard of already, and what has happened to it with its evidence.
+    id: "008_guardrails",
+    sql: `
+      CREATE TABLE guardrails (type TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE guardrail_signals (
+        at INTEGER NOT NULL,
+        action TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (at, action, seq)
+      ) WITHOUT ROWID;
+      CREATE TABLE guardrail_events (
+        type TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (type, number)
+      ) WITHOUT ROWID;`,
+  },
+  {
+    // Changes to what the engine judges by that wait for somebody's agreement, whole. Once it is known what came of one it is
+    // kept without the change, and open until its action has been told.
+    id: "009_proposals",
+    sql: `
+      CREATE TABLE proposals (
+        action TEXT PRIMARY KEY,
+        change TEXT,
+        base TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        made_at INTEGER NOT NULL,
+        result TEXT,
+        is_open INTEGER NOT NULL DEFAULT 1
+      ) WITHOUT ROWID;
+      CREATE INDEX proposals_open ON proposals (made_at) WHERE is_open = 1;`,
+  },
 ] as const satisfies readonly Migration[];

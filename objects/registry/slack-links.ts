@@ -1,6 +1,6 @@
 import { refusal, type Refusal } from "../../core/refusal.ts";
 import { ok, type Result } from "../../core/result.ts";
-import { personByEmail } from "../../core/session.ts";
+import { personByEmail } from "../../core/identity.ts";
 import type { Directory } from "../../schemas/directory.ts";
 import type { SlackLink } from "../../schemas/link.ts";
 import { newLinkCode, sha256Hex } from "./random.ts";

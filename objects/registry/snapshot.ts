@@ -1,6 +1,9 @@
 import type { Snapshot } from "../../schemas/snapshot.ts";
 import { readDirectory } from "./directory.ts";
 import { readPolicy } from "./policies.ts";
+import { listIssuers } from "./rows/issuers.ts";
+import { listLevels } from "./rows/guardrails.ts";
+import { listSwitches } from "./rows/kill-switches.ts";
 import { readMeta, readVersion } from "./rows/meta.ts";
 import { listLinks } from "./rows/slack-links.ts";
 import { listEndpoints } from "./rows/webhooks.ts";
@@ -14,12 +17,18 @@ export function readSnapshot(sql: SqlStorage): Snapshot {
   if (policy === null && readMeta(sql, "policy") !== null) {
     throw new Error("the policy in force is not stored");
   }
+  const switches = listSwitches(sql);
+  const levels = listLevels(sql);
+  const issuers = listIssuers(sql);
   return {
     version: readVersion(sql),
     policy: policy === null ? null : { version: policy.version, document: policy.document },
     directory: readDirectory(sql),
     endpoints: listEndpoints(sql),
     links: listLinks(sql),
+    ...(issuers.length > 0 && { issuers }),
     salt: readMeta(sql, "salt") ?? "",
+    ...(switches.length > 0 && { switches }),
+    ...(Object.keys(levels).length > 0 && { levels }),
   };
 }

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { CliError, exitCodes } from "./exit-code.ts";
+import { keyFromCommand } from "./key-command.ts";
 
 /** `.holdpoint/dev.json` as `npm start` writes it. */
 const DevJson = v.object({ url: v.string(), workspace: v.string(), keys: v.record(v.string(), v.string()) });
@@ -19,7 +20,8 @@ const roleKeys = { agent: "agent:demo", operator: "operator" } as const;
 
 export type Connection = {
   url: string;
-  key: string;
+  /** The key, or what gives the one of the moment. */
+  key: string | (() => Promise<string>);
   /** Where each came from, for `doctor`. Never the key itself. */
   urlFrom: string;
   keyFrom: string;
@@ -100,7 +102,7 @@ function resolveUrl({ flags, env, dev }: Sources): { url: string; urlFrom: strin
   return { url, urlFrom };
 }
 
-type Key = { key: string; keyFrom: string; name: string | null };
+type Key = { key: Connection["key"]; keyFrom: string; name: string | null };
 
 function resolveKey({
   flags,
@@ -116,6 +118,10 @@ function resolveKey({
   if (flags.key !== undefined) return { key: flags.key, keyFrom: "--key", name: null };
   if (flags.as === undefined && isSet(env["HOLDPOINT_KEY"])) {
     return { key: env["HOLDPOINT_KEY"], keyFrom: "HOLDPOINT_KEY", name: null };
+  }
+  if (flags.as === undefined && isSet(env["HOLDPOINT_KEY_COMMAND"])) {
+    const key = keyFromCommand(env["HOLDPOINT_KEY_COMMAND"]);
+    return { key, keyFrom: "HOLDPOINT_KEY_COMMAND", name: null };
   }
 
   const name = flags.as ?? (role === "person" ? undefined : roleKeys[role]);

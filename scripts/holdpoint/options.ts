@@ -37,7 +37,13 @@ function readJson(source: string, name: string): unknown {
 
 /** A document given as a file name, or `-` for stdin. */
 export function readDocument(path: string): unknown {
-  return parseJson(readFile(path === "-" ? 0 : path, path), path);
+  return readDocumentText(path).document;
+}
+
+/** The same with its text, for whoever has to say where in it something stands. */
+export function readDocumentText(path: string): { text: string; document: unknown } {
+  const text = readFile(path === "-" ? 0 : path, path);
+  return { text, document: parseJson(text, path) };
 }
 
 function readFile(path: string | number, name: string): string {

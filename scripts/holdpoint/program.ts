@@ -4,8 +4,13 @@ import { addDeadLetters } from "./commands/dead-letters.ts";
 import { addDecide } from "./commands/decide.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEnd } from "./commands/end.ts";
+import { addFeedback } from "./commands/feedback.ts";
+import { addGuardrails } from "./commands/guardrails.ts";
+import { addIssuers } from "./commands/issuers.ts";
 import { addKey } from "./commands/key.ts";
 import { addMetrics } from "./commands/metrics.ts";
+import { addKill } from "./commands/kill.ts";
+import { addOnCall } from "./commands/oncall.ts";
 import { addPolicy } from "./commands/policy.ts";
 import { addQueue } from "./commands/queue.ts";
 import { addReport } from "./commands/report.ts";
@@ -21,8 +26,10 @@ import { exitCodeHelp } from "./exit-code.ts";
 const introduction = `
 Which engine and as whom: the options above, else HOLDPOINT_URL and HOLDPOINT_KEY, else the nearest
 .holdpoint/dev.json, which \`npm start\` writes. From there run, request, wait, cancel, rollback and report act as
-agent:demo, and queue, show, revoke, policy, key, dead-letters, metrics and doctor as the operator; approve, deny, break-glass, review, sign-in and slack
-link need --as.
+agent:demo, and queue, show, revoke, policy, key, issuers, kill, unkill, oncall, feedback, guardrails, dead-letters,
+metrics and doctor as the operator; approve, deny, break-glass, review, sign-in and slack link need --as. HOLDPOINT_KEY may also be the token of a
+trusted issuer, and HOLDPOINT_KEY_COMMAND what prints a fresh one whenever that ends; HOLDPOINT_WORKSPACE then says for
+which workspace, if not "default".
 A key in HOLDPOINT_KEY is not seen in the list of processes; one after --key is.
 
 The main job:
@@ -60,6 +67,11 @@ export function createProgram(version: string): Command {
     addReport,
     addPolicy,
     addKey,
+    addIssuers,
+    addKill,
+    addOnCall,
+    addFeedback,
+    addGuardrails,
     addDeadLetters,
     addMetrics,
     addSlack,

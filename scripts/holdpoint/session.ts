@@ -14,7 +14,12 @@ export function openSession(command: Command, role: Role): Session {
   const connection = resolveConnection({ flags, env: process.env, dev: findDevFile(process.cwd()), role });
   return {
     connection,
-    client: createClient({ url: connection.url, key: connection.key, name: "cli" }),
+    client: createClient({
+      url: connection.url,
+      key: connection.key,
+      workspace: process.env["HOLDPOINT_WORKSPACE"],
+      name: "cli",
+    }),
     terminal: openTerminal(command),
   };
 }

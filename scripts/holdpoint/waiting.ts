@@ -15,6 +15,10 @@ export function announce({ terminal, connection }: Session, action: ActionView):
   terminal.note(
     `${bold(action.id)}  ${visible(action.type)} on ${visible(action.target.resource)}  risk ${action.risk}  ${stateText(action, terminal.err)}`,
   );
+  const { mode, would } = action.decision;
+  if (mode === "warn" && would !== undefined && would.outcome !== "allow") {
+    terminal.note(`  ${terminal.err.yellow("warned")}   ${visible(action.decision.because)}`);
+  }
   if (action.state !== "pending") return;
   for (const { seat, n, filled, from } of action.seats) {
     terminal.note(`  ${dim("needs")}    ${visible(seat)}: ${n - filled} of ${from.map(visible).join(", ")}`);

@@ -7,7 +7,7 @@ import type { DevFile } from "./state.ts";
  */
 export function greeting(
   { url, keys }: DevFile,
-  where: { devFile: string; isDefault: boolean; signIn: string },
+  where: { devFile: string; isDefault: boolean; signIn: string; warning: string | null },
 ): string {
   const key = (name: string): string => keys[name] ?? "…";
   const as = (name: string): string =>
@@ -16,7 +16,7 @@ export function greeting(
   return `
 ${bold(`Holdpoint is running at ${url}`)}
 Ctrl-C stops it; what it knows stays on disk.
-
+${where.warning === null ? "" : `\n${styleText(["yellow", "bold"], `! ${where.warning}`)}\n`}
 ${bold("Ask, as an agent")}, in a second terminal:
   ${as("agent:demo")}npx holdpoint run --type host.shell --target prod-db-1 --reason "which kernel is it?" -- uname -a
 

@@ -35,6 +35,7 @@ const starterKeys = {
       "webhooks:write",
       "deliveries:write",
       "metrics:read",
+      "feedback:write",
     ],
   },
   auditor: {
@@ -86,9 +87,19 @@ async function loadStarter(url: string, operator: string, folder: string): Promi
   await send(url, operator, "POST", "/v1/policy", { document, note: "The starter policy" });
 }
 
-/** A link that signs a starter person in on the page, once. */
+const Standing = v.object({ operators: v.object({ warning: v.nullable(v.string()) }) });
+
+/** What is said while one operator changes everything alone; null from the second on, or where it cannot be asked for. */
+export async function operatorsWarning({ url, keys }: DevFile): Promise<string | null> {
+  const headers = { authorization: `Bearer ${keys["metrics"] ?? ""}` };
+  const answer = await fetch(`${url}/v1/metrics?window=1h`, { headers });
+  const found = v.safeParse(Standing, await answer.json());
+  return found.success ? found.output.operators.warning : null;
+}
+
+/** A link that signs a starter person in on the page, once: made with their own key, as nobody else may once there are two operators. */
 export async function signInLink({ url, keys }: DevFile, person: string): Promise<string> {
-  const made = await send(url, keys["operator"] ?? "", "POST", "/v1/sign-in-links", { person });
+  const made = await send(url, keys[person] ?? "", "POST", "/v1/sign-in-links", { person });
   return v.parse(v.object({ url: v.string() }), made).url;
 }
 

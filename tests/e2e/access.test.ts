@@ -2,6 +2,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey } from "jose";
 import { afterAll, beforeAll, describe, it } from "vitest";
+import { castOf, contractOf } from "../support/actors.ts";
+import { refusalOf } from "../support/caller.ts";
 import { startEngine, type TestEngine } from "../support/server.ts";
 
 /** A stand-in for a team's Access: its key set, and tokens as it signs them. */
@@ -29,7 +31,7 @@ beforeAll(async () => {
   engine = await startEngine();
   await put("bob", { name: "Bob", email: "Bob@Example.com" });
   await put("alice", { name: "Alice", email: "shared@example.com" });
-  await put("carol", { name: "Carol", email: "shared@example.com" });
+  await put("kim", { name: "Kim", email: "kim@example.com" });
 });
 afterAll(async () => {
   delete process.env["HOLDPOINT_ACCESS_TEAM"];
@@ -38,8 +40,8 @@ afterAll(async () => {
   await engine.stop();
 });
 
-async function put(person: string, body: unknown): Promise<void> {
-  await fetch(`${engine.url}/v1/people/${person}`, {
+async function put(person: string, body: unknown): Promise<Response> {
+  return await fetch(`${engine.url}/v1/people/${person}`, {
     method: "PUT",
     headers: { authorization: `Bearer ${engine.keys["operator"]}`, "content-type": "application/json" },
     body: JSON.stringify(body),
@@ -92,11 +94,64 @@ describe("Cloudflare Access", () => {
       "signed with a shared secret": await token({ alg: "HS256", key: new Uint8Array(32) }),
       "of a service": await token({ claims: { email: undefined, common_name: "ci.access" } }),
       "of a service that says it has an address": await token({ claims: { common_name: "ci.access" } }),
-      "with an address that two people have": await token({ claims: { email: "shared@example.com" } }),
+      "with an address that is a person's but for the Kelvin sign": await token({
+        claims: { email: "\u212Aim@example.com" },
+      }),
+      "with an address that has white space": await token({ claims: { email: "bob@example.com " } }),
       "with an address that nobody has": await token({ claims: { email: "eve@example.com" } }),
       "that is no token": "x",
     };
     for (const [what, jwt] of Object.entries(wrong)) expect((await session(jwt)).status, what).toBe(401);
+  });
+
+  it("T7 leads to one person: an address is nobody else's, and two ids of one human have one voice", async ({
+    expect,
+  }) => {
+    const twin = await put("carol", { name: "Carol", email: "Shared@EXAMPLE.com" });
+    expect(twin.status).toBe(422);
+    expect(await twin.json()).toMatchObject({
+      errors: [{ pointer: "/email", detail: expect.stringContaining("person:alice") }],
+    });
+    expect((await put("carol", { name: "Carol", email: "shared@example.com", active: false })).status).toBe(
+      200,
+    );
+    expect(await session(await token({ claims: { email: "shared@example.com" } }))).toEqual({
+      status: 200,
+      person: "person:alice",
+    });
+    expect((await put("carol", { name: "Carol", email: "shared@example.com", active: true })).status).toBe(
+      422,
+    );
+    expect((await put("carol", { name: "Carol" })).status).toBe(200);
+  });
+
+  it("T7 counts one human once, however they prove who they are and whatever id they use", async ({
+    expect,
+  }) => {
+    const { demo, operator, bob, alice, carol } = castOf(engine);
+    await put("bob", { name: "Bob", email: "bob@example.com", sameAs: ["person:alice"] });
+    await operator.seats("oncall", "carol");
+    await operator.adopts(
+      contractOf("two.hands", { rule: { seat: "oncall", n: 2, from: ["group:oncall"] } }),
+    );
+    const action = await demo.asks({ type: "two.hands" });
+    const vote = { decision: "approve", digest: action.digest };
+    const headers = {
+      "cf-access-jwt-assertion": await token(),
+      origin: engine.url,
+      "x-holdpoint-csrf": "1",
+      "content-type": "application/json",
+    };
+    const path = `${engine.url}/v1/actions/${action.id}/votes`;
+    const byAccess = await fetch(path, { method: "POST", headers, body: JSON.stringify(vote) });
+    expect(await byAccess.json()).toMatchObject({ state: "pending", seats: [{ filled: 1 }] });
+    expect(await bob.approves(action)).toMatchObject({ state: "pending", seats: [{ filled: 1 }] });
+    expect(await alice.approves(action)).toMatchObject({ state: "pending", seats: [{ filled: 1 }] });
+    expect(await carol.approves(action)).toMatchObject({ state: "approved" });
+    // The same human owns the agent that asks, under another id.
+    await put("bob", { name: "Bob", email: "bob@example.com", sameAs: ["person:omar"] });
+    const own = await demo.asks({ type: "two.hands" });
+    expect(await refusalOf(bob.approves(own))).toMatchObject({ status: 403, code: "not_eligible" });
   });
 
   it("does not let a signed-in browser be used by another site", async ({ expect }) => {

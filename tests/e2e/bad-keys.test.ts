@@ -229,6 +229,7 @@ describe("another workspace", () => {
         [action.id, unknownAction],
       ],
       [person, "POST", "/v1/actions/ID/rollback", { reason: "mine" }, [action.id, unknownAction]],
+      [person, "POST", "/v1/actions/ID/feedback", { label: "harm" }, [action.id, unknownAction]],
       [person, "GET", "/v1/actions/ID/break-glass", undefined, [action.id, unknownAction]],
       [person, "POST", "/v1/actions/ID/break-glass", glass, [action.id, unknownAction]],
       [
@@ -263,7 +264,8 @@ describe("another workspace", () => {
       cases.map(([, method, path]) => `${method} ${path.replace(/\?.*/u, "").replace("ID", "{id}")}`),
     );
     const named = routes.filter(
-      ({ path }) => path.includes("{id}") && !/people|agents|groups|stream|seen/u.test(path),
+      ({ path }) =>
+        path.includes("{id}") && !/people|agents|groups|issuers|schedules|stream|seen/u.test(path),
     );
     expect(named.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual([...covered].toSorted());
     expect(await withKey(key.key).get("/v1/whoami")).toMatchObject({ id: "person:carol" });

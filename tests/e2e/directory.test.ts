@@ -157,7 +157,10 @@ describe("a delegation", () => {
     const { operator, demo, carol } = cast;
     const until = new Date(Date.now() + 2_500).toISOString();
     const lent = { from: "person:bob", to: "person:carol", groups: ["oncall"], until };
-    expect(await operator.post("/v1/delegations", lent)).toEqual(lent);
+    expect(await operator.post("/v1/delegations", lent)).toEqual({
+      ...lent,
+      warning: expect.stringContaining("without a second person"),
+    });
     const [during, after] = [await demo.asks(), await demo.asks()];
     expect(await carol.approves(during)).toMatchObject({ state: "approved" });
     await delay(Date.parse(until) - Date.now() + 5);

@@ -209,6 +209,18 @@ describe("the engine answers as described", () => {
     );
     await described(operator, "POST", "/v1/policy/check", { document: policy });
     await described(operator, "POST", "/v1/policy/check", { document: { roles: 1 } });
+    const asked = {
+      type: "host.shell",
+      target: { resource: "h" },
+      args: { argv: ["ls"] },
+      agent: "agent:demo",
+    };
+    await described(operator, "POST", "/v1/policy/evaluate", { request: asked });
+    await described(operator, "POST", "/v1/policy/evaluate", { request: { ...asked, type: "no.such" } });
+    const example = { name: "a", request: asked, expect: { outcome: "deny", seats: { oncall: [] } } };
+    await described(operator, "POST", "/v1/policy/test", { examples: [example], document: policy });
+    const without = { ...policy, contracts: [] };
+    await described(operator, "POST", "/v1/policy/replay", { days: 1, limit: 5, document: without });
     await described(operator, "POST", "/v1/policy/diff", { document: { ...policy, contracts: [] } });
     await described(operator, "POST", "/v1/policy", { document: policy, note: "again" });
     await described(operator, "GET", "/v1/policy/versions");
@@ -223,6 +235,12 @@ describe("the engine answers as described", () => {
     await described(operator, "POST", `/v1/keys/${record.id}/rotate`, { overlapMs: 1_000 });
     await described(operator, "POST", `/v1/keys/${record.id}/revoke`, {});
     await described(operator, "GET", "/v1/keys");
+    const rule = { claims: { sub: "spiffe://acme.com/agents/night" }, agent: "agent:demo" };
+    const issuer = { issuer: "https://spire.acme.com", audience: "holdpoint/default", rules: [rule] };
+    await described(operator, "PUT", "/v1/issuers/spiffe", issuer);
+    await described(operator, "GET", "/v1/issuers/spiffe");
+    await described(operator, "GET", "/v1/issuers");
+    await described(operator, "DELETE", "/v1/issuers/spiffe");
     const secret = await described<{ id: string }>(operator, "POST", "/v1/webhooks/secrets", {});
     await described(operator, "POST", `/v1/webhooks/secrets/${secret.id}/rotate`, { overlapMs: 1_000 });
     await described(operator, "GET", "/v1/webhooks/secrets");
@@ -237,9 +255,43 @@ describe("the engine answers as described", () => {
     await described(operator, "DELETE", `/v1/webhooks/${endpoint.id}`);
     await described(operator, "GET", "/v1/dead-letters");
     await described(operator, "POST", "/v1/board/repair", {});
+    const turns = { people: ["person:bob"], starts: "2026-01-05T09:00", every: "7d" };
+    const schedule = { timeZone: "Europe/Berlin", rotations: [turns] };
+    await described(operator, "PUT", "/v1/schedules/described", schedule);
+    await described(operator, "GET", "/v1/schedules");
+    await described(operator, "POST", "/v1/oncall/described", { people: ["person:bob"], until });
+    await described(operator, "GET", "/v1/oncall");
+    await described(operator, "GET", "/v1/oncall/described");
+    await described(operator, "DELETE", "/v1/oncall/described");
+    await described(operator, "DELETE", "/v1/schedules/described");
+    await described(operator, "PUT", "/v1/owners", { owners: [{ targets: ["*"], owner: "group:dba" }] });
+    await described(operator, "GET", "/v1/owners");
+    await described(operator, "POST", "/v1/kill-switches", { scope: "db.*", reason: "described" });
+    await described(operator, "GET", "/v1/kill-switches");
+    await described(operator, "GET", "/v1/metrics");
+    await described(operator, "POST", "/v1/kill-switches/release", { scope: "db.*" });
     await described(stranger, "GET", "/healthz");
     await described(stranger, "GET", "/.well-known/jwks.json");
     expect(seen.size).toBeGreaterThan(30);
+  });
+
+  test("in a freeze", async ({ expect }) => {
+    const { demo, bob, operator } = cast;
+    const { document: policy } = await operator.get<{ document: object }>("/v1/policy");
+    const when = { from: "2020-01-01T00:00", until: "2090-01-01T00:00" };
+    const freeze = { name: "described", timeZone: "UTC", because: "It is described", ...when };
+    await described(operator, "POST", "/v1/policy", { document: { ...policy, freezes: [freeze] } });
+    try {
+      const { id, digest } = await demo.asks();
+      await described(bob, "POST", `/v1/actions/${id}/votes`, { decision: "approve", digest });
+      const claim = await described(demo, "POST", `/v1/actions/${id}/claim`, { digest });
+      expect(claim).toMatchObject({ status: 423, code: "frozen" });
+      expect(await described(demo, "GET", `/v1/actions/${id}`)).toMatchObject({
+        freeze: { name: "described" },
+      });
+    } finally {
+      await operator.post("/v1/policy", { document: policy });
+    }
   });
 
   test("when it refuses, too", async ({ expect }) => {

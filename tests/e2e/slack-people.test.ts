@@ -107,14 +107,12 @@ describe("T7 with e-mail addresses matched, somebody", () => {
     const { operator } = stage.cast;
     await operator.put("/v1/people/bob", { name: "Bob", email: "Bob@Example.com" });
     await operator.put("/v1/people/alice", { name: "Alice", email: "kalice@example.com" });
-    await operator.put("/v1/people/carol", { name: "Carol", email: "shared@example.com" });
-    await operator.put("/v1/people/omar", { name: "Omar", email: "shared@example.com" });
+    await operator.put("/v1/people/carol", { name: "Carol", email: "carol@example.com" });
     await operator.put("/v1/people/gone", { email: "gone@example.com", active: false });
   });
   afterAll(() => stage?.close());
 
   test.for<[string, Name, string, Record<string, unknown>, string]>([
-    ["with two people's address", "carol", "shared@example.com", {}, "more than one person"],
     ["with nobody's address", "carol", "nobody@example.com", {}, "nobody's in the directory"],
     ["with the address of somebody inactive", "carol", "gone@example.com", {}, "nobody's in the directory"],
     // The Kelvin sign, which Unicode lower-cases to the letter k.
@@ -130,6 +128,15 @@ describe("T7 with e-mail addresses matched, somebody", () => {
     expect(said).toContain(reason);
     expect(votes).toEqual([]);
     expect((await stage.cast.operator.get<{ items: unknown[] }>("/v1/slack/links")).items).toEqual([]);
+  });
+
+  test("never has two people to be: nobody else can be given an address that is somebody's", async ({
+    expect,
+  }) => {
+    const twin = { name: "Omar", email: "CAROL@example.com" };
+    const answer = await stage.cast.operator.send("PUT", "/v1/people/omar", twin);
+    expect(answer.status).toBe(422);
+    expect(answer.text).toContain("is the address of person:carol already");
   });
 
   test("with exactly one person's is that person, by the click, and listed as linked so", async ({

@@ -254,6 +254,24 @@ describe("T6 what Slack has not signed just now", () => {
   });
 });
 
+describe("a card in a freeze", () => {
+  test("says until when what is approved cannot start", async ({ expect }) => {
+    const { operator, demo } = stage.cast;
+    const { document } = await operator.get<{ document: object }>("/v1/policy");
+    const when = { timeZone: "UTC", from: "2020-01-01T00:00", until: "2090-01-01T00:00" };
+    const freeze = { name: "sale", types: ["slack.*"], because: "The sale is on", ...when };
+    await operator.post("/v1/policy", { document: { ...document, freezes: [freeze] } });
+    try {
+      const card = await stage.cardOf(await demo.asks({ type: "slack.one" }));
+      expect(JSON.stringify(card)).toContain("Frozen until 2090-01-01T00:00:00.000Z (sale): The sale is on");
+    } finally {
+      await operator.post("/v1/policy", { document });
+    }
+    const card = await stage.cardOf(await demo.asks({ type: "slack.one" }));
+    expect(JSON.stringify(card)).not.toContain("Frozen");
+  });
+});
+
 describe("the command line", () => {
   test("gives a person the code that links them, and nothing else on stdout", async ({ expect }) => {
     const line = new CommandLine(stage.engine);

@@ -1,4 +1,5 @@
 import { afterAll, describe, test } from "vitest";
+import { states } from "../../schemas/action.ts";
 import { bugs } from "./bugs.ts";
 import type { CommandType } from "../../core/machine/command.ts";
 import { transitions, type Cell } from "../../core/machine/transitions.ts";
@@ -39,6 +40,10 @@ const equivalent: Readonly<Record<string, string>> = {
   "executed.rollback without rollbackAgreed":
     "without an agreement there is no window, so insideRollbackWindow refuses it",
   "failed.rollback without rollbackAgreed": "the same",
+  // It takes as many words as are kept, which tests/unit/feedback.test.ts says.
+  ...Object.fromEntries(
+    states.map((state) => [`${state}.feedback without feedbackRoom`, "its limit is tested beside the model"]),
+  ),
 };
 
 /** The table with one guard or one edge less, for every one of them. */

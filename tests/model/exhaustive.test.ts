@@ -6,7 +6,9 @@ import { explore, type Found } from "./explore.ts";
 import { worlds } from "./worlds.ts";
 
 /** Parts of the table that no world goes through, each with its reason. Empty: all of it is exercised. */
-const unreachable: Readonly<Record<string, string>> = {};
+const unreachable: Readonly<Record<string, string>> = {
+  "feedbackRoom fails": "it takes as many words as are kept; tests/unit/feedback.test.ts says them",
+};
 
 /** Every reachable state of every world but the largest, which have files of their own to run beside this one. */
 describe("every reachable state of the machine", () => {

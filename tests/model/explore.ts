@@ -20,10 +20,11 @@ export type Found = {
  *
  * Times are relative to now, because nothing in the machine looks at an absolute one but through a difference; the age
  * is kept only while reminders, notBefore or a delegation hang on it. Votes are sorted, because no count looks at their
- * order (I8), and what a vote remembers of its caster is kept for denials only, which are all it is ever used for. Left
+ * order (I8), and what a vote remembers of its caster is kept for denials only, which are all it is ever used for beside
+ * turns on call, which nobody has here. Left
  * out is what no guard, deadline or fold reads but to show it: seq, at, seats, counted, reasons, outcomes, who started
  * a rollback, when a lease was claimed. `lateEvents` counts to 64 and then stops the noting of late commands, which
- * changes no other field: that limit has tests of its own. `compareTwins` checks all this on a sample.
+ * changes no other field, and so does what is said of an action: those limits have tests of their own. `compareTwins` checks all this on a sample.
  */
 export function keyOf(world: World, state: ActionState, now: number): string {
   const since = (at: number | null): string => (at === null ? "-" : String(at - now));
@@ -142,7 +143,9 @@ export function explore(world: World, machine: Machine, coverage: Coverage | nul
 
 /** Something happened, and more than that a command was noted down (`invariants.refusals`: such a note changes nothing). */
 const moved = ({ step: { events } }: Taken): boolean =>
-  events.length > 1 || events.some(({ type }) => type !== "late_command" && type !== "fenced_report");
+  events.length > 1 || events.some(({ type }) => !noted.has(type));
+
+const noted: ReadonlySet<string> = new Set(["late_command", "fenced_report", "feedback"]);
 
 /** Two ways to one key must go on alike: the same answer and the same key after every move, and the same history. */
 function compareTwins(world: World, machine: Machine, one: Node, other: Node): void {

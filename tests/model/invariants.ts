@@ -8,10 +8,11 @@ import {
   refusals,
   wellFormed,
   oneLevelUp,
+  wordsMoveNothing,
 } from "./invariants/log.ts";
 import { answeredFor } from "./invariants/glass.ts";
 import type { Invariant } from "./invariants/invariant.ts";
-import { acts, asksForPreconditions, lands } from "./invariants/outcomes.ts";
+import { acts, asksForPreconditions, lands, still } from "./invariants/outcomes.ts";
 import { authorised } from "./invariants/rights.ts";
 import {
   agreed,
@@ -44,6 +45,7 @@ export const invariants = {
   authorised,
   acts,
   lands,
+  still,
   asksForPreconditions,
   leased,
   answeredAgain,
@@ -54,5 +56,6 @@ export const invariants = {
   wellFormed,
   oneLevelUp,
   answeredFor,
+  wordsMoveNothing,
 } satisfies Record<string, Invariant>;
 export type InvariantName = keyof typeof invariants;

@@ -8,6 +8,9 @@ import type { JsonObject } from "../../schemas/json.ts";
 import type { Contract } from "../../schemas/policy.ts";
 import type { ActionState, Payload } from "../../schemas/stored.ts";
 import { cast, createdAt, digest, directoryOf } from "./cast.ts";
+import { conditionJudge } from "../../core/policy/condition.ts";
+
+const judge = conditionJudge();
 
 /** Alice and bob are dba, alice and carol security; the owner is in every group and never counts. */
 export const staff = directoryOf({
@@ -43,7 +46,7 @@ export class Play {
       this.payload,
       this.state,
       command,
-      { contract, directory, operator: false, outOfScope: null, ...facts },
+      { contract, directory, operator: false, outOfScope: null, judge, ...facts },
       this.now,
     );
     this.state = made.state;

@@ -1,16 +1,22 @@
 import type { Actor } from "../../schemas/event.ts";
 import type { Directory } from "../../schemas/directory.ts";
+import type { Frozen } from "../../schemas/freeze.ts";
 import type { JsonObject } from "../../schemas/json.ts";
 import type { Contract } from "../../schemas/policy.ts";
 import type { ActionState, Payload } from "../../schemas/stored.ts";
 import type { Command, CommandType, Facts } from "../../core/machine/command.ts";
 import { cast, digest, driftedPreconditions, otherDigest } from "./cast.ts";
+import { conditionJudge } from "../../core/policy/condition.ts";
+
+const judge = conditionJudge();
 
 /** What surrounds an action at one moment: the contract in force (null: the type is gone) and the directory. */
 export type Env = {
   readonly name: string;
   readonly contract: Contract | null;
   readonly directory: Directory;
+  /** The freeze in force, where there is one. */
+  readonly frozen?: Frozen;
 };
 
 /** A request, and everything that may be done to it and around it. */
@@ -180,6 +186,13 @@ function glass({ payload, voters }: World): Saying[] {
     ...[cast.dave, cast.erin, cast.omar, cast.operator].map((actor) => reviews(actor, true)),
   ];
 }
+/** What is said of it, by those who may and those who may not. */
+const words = ([cast.dave, cast.operator, cast.demo, cast.zoe, cast.mallory] as const).map(
+  (actor): Saying => ({
+    label: `${actor.id} says that it did harm`,
+    command: { type: "feedback", actor, label: "harm", incident: null, note: null },
+  }),
+);
 
 const escalate = (level: number): Saying => ({
   label: `a delivery of the level before ${level} has failed`,
@@ -206,6 +219,7 @@ function stops({ voters, escalates = false }: World): Saying[] {
       label: "the policy stops it",
       command: { type: "stopByPolicy", actor: cast.engine, reason: "disabled" },
     },
+    ...words,
     ...(escalates ? [1, 2].map(escalate) : []),
     { label: "it is created again", command: { type: "create", actor: cast.demo } },
   ];
@@ -235,7 +249,14 @@ function withFacts(world: World, sayings: readonly Saying[]): Move[] {
       label: world.envs.length > 1 && everywhere ? `${label} while ${env.name}` : label,
       command,
       env,
-      facts: { contract: env.contract, directory: env.directory, operator, outOfScope },
+      facts: {
+        contract: env.contract,
+        directory: env.directory,
+        operator,
+        outOfScope,
+        judge,
+        frozen: env.frozen ?? null,
+      },
     })),
   );
 }
@@ -243,7 +264,13 @@ function withFacts(world: World, sayings: readonly Saying[]): Move[] {
 /** How the request itself comes in. */
 export function firstMove(world: World): Move {
   const [env] = world.envs;
-  const facts = { contract: env.contract, directory: env.directory, operator: false, outOfScope: null };
+  const facts = {
+    contract: env.contract,
+    directory: env.directory,
+    operator: false,
+    outOfScope: null,
+    judge,
+  };
   return { label: "it is requested", command: { type: "create", actor: cast.demo }, env, facts };
 }
 

@@ -34,7 +34,19 @@ const world = ({ directory = usual, ...parts }: Parts): World => ({
 
 const single = contractOf({ rollback: { window: "1m" }, clocks: { ...clocks, executionMax: "45s" } });
 
-const oneSeat = world({ name: "one seat, rollback on demand", payload: payloadOf(single) });
+const frozen = { name: "sale", until: createdAt + 86_400_000, because: "the sale is on" };
+const frozenEnv = (contract: Env["contract"]): Env => ({
+  name: "a freeze is in force",
+  contract,
+  directory: usual,
+  frozen,
+});
+
+const oneSeat = world({
+  name: "one seat, rollback on demand",
+  payload: payloadOf(single),
+  envs: [{ name: "all is as it was", contract: single, directory: usual }, frozenEnv(single)],
+});
 
 const twoSeats = ((): World => {
   const contract = contractOf({ rule: both, deny: { denials: 2, veto: [] } });
@@ -148,6 +160,8 @@ const retried = ((): World => {
     { name: "bob is out of the group", contract, directory: bobLeft },
     { name: "the rule is tighter", contract: { ...contract, rule: both }, directory: usual },
     { name: "the type is disabled", contract: { ...contract, mode: "disabled" }, directory: usual },
+    frozenEnv(contract),
+    { ...frozenEnv({ ...contract, mode: "disabled" }), name: "the type is disabled in a freeze" },
   ];
   return world({ name: "idempotent, two attempts, people come and go", payload: payloadOf(contract), envs });
 })();

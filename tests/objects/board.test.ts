@@ -238,6 +238,34 @@ describe("filters", () => {
     expect(ids(await board.list({ limit: 9, waitingFor: { person: "person:bob", groups: [] } }))).toEqual([]);
   });
 
+  test("waitingFor names who is on call, the manager of whose agent asks, and owners of targets", async ({
+    expect,
+  }) => {
+    const board = boardOf("waiting-by-work");
+    await board.apply([
+      change("act_oncall", 1, seat("oncall:primary")),
+      change("act_manager", 1, seat("manager-of-requester")),
+      change("act_owner", 1, seat("owner-of-target")),
+    ]);
+    const waiting = async (parts: object): Promise<string[]> =>
+      ids(await board.list({ limit: 9, waitingFor: { person: "person:bob", groups: [], ...parts } }));
+    expect(await waiting({})).toEqual([]);
+    expect(await waiting({ onCall: ["primary"] })).toEqual(["act_oncall"]);
+    expect(await waiting({ onCall: ["secondary"], manages: ["person:nobody"] })).toEqual([]);
+    expect(await waiting({ manages: ["person:omar"] })).toEqual(["act_manager"]);
+    expect(await waiting({ owns: true })).toEqual(["act_owner"]);
+  });
+
+  test("waiting walks what has not begun to run, oldest first", async ({ expect }) => {
+    const board = boardOf("waiting-rows");
+    const states: State[] = ["pending", "executed", "approved", "executing", "pending"];
+    await board.apply(states.map((state, index) => change(`act_${index}`, 1, { state })));
+    const first = await board.waiting(0, 2);
+    expect(first.items.map(({ id }) => id)).toEqual(["act_0", "act_2"]);
+    const rest = await board.waiting(first.nextRow ?? 0, 2);
+    expect(rest).toMatchObject({ items: [{ id: "act_4" }], nextRow: null });
+  });
+
   test("the queue puts what waits for the reader first and counts the open ones", async ({ expect }) => {
     const board = await fill("queue");
     await board.apply([change("act_running", 3, { state: "executing" })]);

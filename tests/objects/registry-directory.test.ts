@@ -24,6 +24,7 @@ describe("the directory", () => {
   });
 
   const until = now + 1;
+  const helper = { id: "agent:helper", owner: "person:omar", roles: [], segments: [] };
   const refusals: [
     name: string,
     put: (
@@ -36,6 +37,31 @@ describe("the directory", () => {
       "a person with a field of ours",
       (r) => r.putPerson({ id: "person:zoe", admin: true }, "test", now),
       "invalid_body /admin",
+    ],
+    [
+      "an address with the Kelvin sign for a k",
+      (r) => r.putPerson({ id: "person:zoe", email: "\u212Aelly@example.com" }, "test", now),
+      "invalid_body /email",
+    ],
+    [
+      "somebody who is the same as a stranger",
+      (r) => r.putPerson({ id: "person:alice", sameAs: ["person:bob", "person:zoe"] }, "test", now),
+      "invalid_body /sameAs/1",
+    ],
+    [
+      "somebody who is the same as themselves",
+      (r) => r.putPerson({ id: "person:alice", sameAs: ["person:alice"] }, "test", now),
+      "invalid_body /sameAs/0",
+    ],
+    [
+      "an agent that acts for one that is not there",
+      (r) => r.putAgent({ ...helper, actsFor: "agent:nobody" }, "test", now),
+      "invalid_body /actsFor",
+    ],
+    [
+      "an agent that acts for itself",
+      (r) => r.putAgent({ ...helper, id: "agent:demo", actsFor: "agent:demo" }, "test", now),
+      "invalid_body /actsFor",
     ],
     [
       "an agent of nobody",

@@ -1,5 +1,5 @@
 import { describe, test } from "vitest";
-import { day, fresh, now, type Stub } from "./registries.ts";
+import { day, fresh, must, now, type Stub } from "./registries.ts";
 
 /** Who has used the right to break the glass. */
 
@@ -37,6 +37,21 @@ describe("uses of the right to break the glass", () => {
     // Half-open: a day later to the millisecond the first one counts no more.
     expect((await registry.openGlassUse(use("e", { now: now + day - 1 }))).kind).toBe("limited");
     expect((await registry.openGlassUse(use("e", { now: now + day }))).kind).toBe("open");
+  });
+
+  test("T7 count for one human, by whichever of their ids", async ({ expect }) => {
+    const { registry } = fresh();
+    await must(registry.putPerson({ id: "person:bob" }, "test", now));
+    await must(registry.putPerson({ id: "person:rob", sameAs: ["person:bob"] }, "test", now));
+    await registry.openGlassUse(use("a"));
+    await registry.openGlassUse(use("b", { person: "person:rob" }));
+    expect((await registry.openGlassUse(use("c", { person: "person:rob" }))).kind).toBe("limited");
+    const later = now + 4 * day;
+    expect(await registry.openGlassUse(use("d", { person: "person:rob", now: later }))).toEqual({
+      kind: "blocked",
+      actions: ["act_a", "act_b"],
+    });
+    expect((await registry.openGlassUse(use("e", { person: "person:alice", now: later }))).kind).toBe("open");
   });
 
   test("of which one is overdue for its review block that person, and nobody else, until it is there", async ({

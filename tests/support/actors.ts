@@ -62,8 +62,10 @@ export class Operator extends Caller {
   /** A new person with a key, in these groups. */
   async hires(name: string, ...groups: string[]): Promise<Person> {
     await this.put(`/v1/people/${name}`, { name });
+    // The key first: once they are an operator, their voice is theirs to hand out.
+    const person = new Person(`person:${name}`, this.url, await this.givesKey(`person:${name}`));
     for (const group of groups) await this.seats(group, name);
-    return new Person(`person:${name}`, this.url, await this.givesKey(`person:${name}`));
+    return person;
   }
 
   /** Puts somebody into a group, which is made where there is none. */

@@ -37,6 +37,13 @@ const lends = (from: Actor, to: Actor): { directory: Directory } => ({
   directory: directoryOf({ groups, delegations: [{ from: from.id, to: to.id, groups: ["dba"], until }] }),
 });
 
+/** Both ids are one human's. */
+function sameHuman(one: Actor, other: Actor): Directory {
+  const directory = directoryOf({ groups });
+  const declared = { ...directory.people[one.id]!, sameAs: [other.id] };
+  return { ...directory, people: { ...directory.people, [one.id]: declared } };
+}
+
 type Attempt = {
   /** Who tries. All but the last of those below sit where the right is. */
   readonly who: Actor;
@@ -58,6 +65,8 @@ const keptOut: Readonly<Record<string, Attempt>> = {
     requester: { ...asked, onBehalfOf: carol.id },
     ...lends(carol, erin),
   },
+  "the owner by another id": { who: erin, directory: sameHuman(erin, omar) },
+  "whose other id the owner's is": { who: erin, directory: sameHuman(omar, erin) },
   "who has left": { who: zoe },
   "who is in no directory": { who: mallory },
   "who has no such right": { who: alice },
@@ -191,6 +200,8 @@ describe("a review", () => {
       expect(play.review(who, { operator: true }).refusal?.code, who.id).toBe("not_eligible");
     }
     play.directory = lends(erin, bob).directory;
+    expect(play.review(bob).refusal?.code).toBe("not_eligible");
+    play.directory = sameHuman(bob, erin);
     expect(play.review(bob).refusal?.code).toBe("not_eligible");
     expect(play.review(dave, { operator: true }).refusal).toBeNull();
     expect(play.review(alice).refusal?.code).toBe("wrong_state");

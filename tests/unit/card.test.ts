@@ -84,6 +84,16 @@ describe("a card", () => {
     expect(reviewed.breakGlass?.review?.note).toBe("[U+202E]no");
   });
 
+  test("warns of a freeze with its end and its reason, before anything else", ({ expect }) => {
+    const freeze = { name: "sale", until: "2026-12-01T08:00:00.000Z", because: "The sale is on\u202e" };
+    const card = cardOf(fakeAction("pending", 2, { freeze }), told);
+    expect(card.warnings).toEqual(["Frozen until 2026-12-01T08:00:00.000Z (sale): The sale is on[U+202E]"]);
+    expect(JSON.stringify(slackMessage(card, "default").blocks)).toContain(
+      "Frozen until 2026-12-01T08:00:00.000Z",
+    );
+    expect(cardOf(fakeAction("pending"), told).warnings).toEqual([]);
+  });
+
   test("says of every state what it is and whether it can be voted on", ({ expect }) => {
     expect(cardOf(fakeAction("pending"), told).open.vote).toBe(true);
     for (const state of ["approved", "denied", "expired", "cancelled", "executed", "failed"] as const) {

@@ -58,12 +58,54 @@ function eventDeps(parts: Partial<EventDeps> = {}): EventDeps & { calls: string[
     acknowledge: async (workspace, action, acks) => {
       calls.push(`ack ${workspace}/${action} ${acks.map(({ seq, sink }) => `${seq}:${sink}`).join()}`);
     },
+    learn: async (workspace, signals) => {
+      calls.push(
+        `learn ${workspace} ${signals.map(({ action, seq, kind }) => `${action}:${seq}:${kind}`).join()}`,
+      );
+    },
     dispatch: async (deliveries) => void calls.push(`dispatch ${deliveries.length}`),
     ...parts,
   };
 }
 
 describe("taking in events", () => {
+  test("hands on what guardrails have to learn before the action is told that all is well, each signal once", async ({
+    expect,
+  }) => {
+    const deps = eventDeps();
+    const clean = { kind: "clean", seq: 2, at: 1 } as const;
+    const harm = { kind: "harm", seq: 3, at: 2 } as const;
+    const changes = [
+      change({ seq: 3, signals: [clean, harm] }),
+      change({ seq: 2, signals: [clean] }),
+      change({ action: "act_b", seq: 2, ack: false }),
+      change({ workspace: "other", action: "act_c", seq: 1 }),
+    ];
+    const settled = await takeEvents(changes, deps);
+    expect(settled.every(({ error }) => error === null)).toBe(true);
+    const learnt = deps.calls.filter((call) => call.startsWith("learn"));
+    expect(learnt).toEqual(["learn default act_a:2:clean,act_a:3:harm"]);
+    expect(deps.calls.indexOf(learnt[0]!)).toBeLessThan(
+      deps.calls.findIndex((call) => call.startsWith("ack default")),
+    );
+  });
+
+  test("tells no action that all is well, and brings its messages back, while nothing can be learnt", async ({
+    expect,
+  }) => {
+    const broken = new Error("no Registry");
+    const deps = eventDeps({ learn: () => Promise.reject(broken) });
+    const signals = [{ kind: "harm", seq: 2, at: 1 } as const];
+    const settled = await takeEvents(
+      [change({ signals }), change({ workspace: "other", action: "act_c" })],
+      deps,
+    );
+    expect(settled.map(({ error }) => error)).toEqual([broken, null]);
+    expect(deps.calls.filter((call) => call.startsWith("ack default"))).toEqual([]);
+    // The Board has it all the same: a list that stands still would help nobody.
+    expect(deps.calls.some((call) => call.startsWith("apply default"))).toBe(true);
+  });
+
   test("applies each workspace once and tells each asking action once, with its largest seq", async ({
     expect,
   }) => {

@@ -23,15 +23,18 @@ const withDetail = (name: string, detail: Detail | null | undefined): string =>
 const labelOf = (command: string, { if: guards = [], detail }: Cell["edges"][number]): string =>
   withDetail(guards.length === 0 ? command : `${command} [${guards.join(", ")}]`, detail);
 
+/** What is said of an action leads nowhere, from any state: drawn, it would only hide the ends. */
 function commandArrows(): Arrow[] {
   return Object.entries(transitions).flatMap(([place, row]) =>
-    Object.entries(row).flatMap(([command, { edges }]: [string, Cell]) =>
-      edges.map((edge) => ({
-        from: place === "new" ? "[*]" : place,
-        to: edge.to,
-        label: labelOf(command, edge),
-      })),
-    ),
+    Object.entries(row)
+      .filter(([command]) => command !== "feedback")
+      .flatMap(([command, { edges }]: [string, Cell]) =>
+        edges.map((edge) => ({
+          from: place === "new" ? "[*]" : place,
+          to: edge.to,
+          label: labelOf(command, edge),
+        })),
+      ),
   );
 }
 

@@ -65,6 +65,8 @@ const commands: Readonly<Record<Exclude<CommandType, "tick">, (play: Play) => St
   escalate: (play) => play.do({ type: "escalate", actor: cast.demo, level: 1 }),
   breakGlass: (play) => play.breakGlass(cast.erin),
   review: (play) => play.review(cast.alice),
+  feedback: (play) =>
+    play.do({ type: "feedback", actor: cast.dave, label: "harm", incident: null, note: null }),
 };
 
 /**
@@ -72,25 +74,25 @@ const commands: Readonly<Record<Exclude<CommandType, "tick">, (play: Play) => St
  * leads, the code it is refused with, or `again` for the first answer once more. `-` is `wrong_state`, logged as late.
  */
 const expected = `
-                           create   vote      cancel                revoke             supersede              stopByPolicy       claim         heartbeat     report       rollback      escalate  breakGlass  review
-new                        pending  refused   refused               refused            refused                refused            refused       refused       refused      refused  refused  refused  refused
-pending                    -        approved  cancelled{requester}  -                  cancelled{superseded}  cancelled{policy}  -             -             -            -  pending  approved  -
-approved                   -        -         cancelled{requester}  cancelled{revoked} cancelled{superseded}  cancelled{policy}  executing     -             -            -  -  -  wrong_state
-approved, glass broken     -  -  cancelled{requester}  cancelled{revoked}  cancelled{superseded}  cancelled{policy}  executing  -  -  -  -  -  approved
-executing                  -        -         -                     -                  -                      -                  leased        executing     executed     -  -  -  wrong_state
-executing, lease lost      -        -         -                     -                  -                      -                  executing     fenced        fenced       -  -  -  wrong_state
-executed                   -        -         -                     -                  -                      -                  -             -             again        rolling_back  -  -  wrong_state
-failed{none}               -        -         -                     -                  -                      -                  -             -             again        wrong_state  -  -  wrong_state
-failed{partial}            -        -         -                     -                  -                      -                  -             -             again        rolling_back  -  -  wrong_state
-failed{unknown}            -        -         -                     -                  -                      -                  -             -             executed     rolling_back  -  -  wrong_state
-failed{unknown}, resolved  -        -         -                     -                  -                      -                  -             -             again        rolling_back  -  -  wrong_state
-rolling_back               -        -         -                     -                  -                      -                  rolling_back  fenced        again        -  -  -  wrong_state
-rolling_back, claimed      -        -         -                     -                  -                      -                  leased        rolling_back  rolled_back  -  -  -  wrong_state
-rolled_back                -        -         -                     -                  -                      -                  -             -             again        -  -  -  wrong_state
-rollback_failed            -        -         -                     -                  -                      -                  -             -             again        -  -  -  wrong_state
-denied                     -        -         -                     -                  -                      -                  -             -             -            -  -  -  -
-cancelled                  -        -         -                     -                  -                      -                  -             -             -            -  -  -  wrong_state
-expired                    -        -         -                     -                  -                      -                  -             -             -            -  -  -  wrong_state
+                           create   vote      cancel                revoke             supersede              stopByPolicy       claim         heartbeat     report       rollback      escalate  breakGlass  review  feedback
+new                        pending  refused   refused               refused            refused                refused            refused       refused       refused      refused  refused  refused  refused  refused
+pending                    -        approved  cancelled{requester}  -                  cancelled{superseded}  cancelled{policy}  -             -             -            -  pending  approved  -  pending
+approved                   -        -         cancelled{requester}  cancelled{revoked} cancelled{superseded}  cancelled{policy}  executing     -             -            -  -  -  wrong_state  approved
+approved, glass broken     -  -  cancelled{requester}  cancelled{revoked}  cancelled{superseded}  cancelled{policy}  executing  -  -  -  -  -  approved  approved
+executing                  -        -         -                     -                  -                      -                  leased        executing     executed     -  -  -  wrong_state  executing
+executing, lease lost      -        -         -                     -                  -                      -                  executing     fenced        fenced       -  -  -  wrong_state  executing
+executed                   -        -         -                     -                  -                      -                  -             -             again        rolling_back  -  -  wrong_state  executed
+failed{none}               -        -         -                     -                  -                      -                  -             -             again        wrong_state  -  -  wrong_state  failed{none}
+failed{partial}            -        -         -                     -                  -                      -                  -             -             again        rolling_back  -  -  wrong_state  failed{partial}
+failed{unknown}            -        -         -                     -                  -                      -                  -             -             executed     rolling_back  -  -  wrong_state  failed{unknown}
+failed{unknown}, resolved  -        -         -                     -                  -                      -                  -             -             again        rolling_back  -  -  wrong_state  failed{partial}
+rolling_back               -        -         -                     -                  -                      -                  rolling_back  fenced        again        -  -  -  wrong_state  rolling_back
+rolling_back, claimed      -        -         -                     -                  -                      -                  leased        rolling_back  rolled_back  -  -  -  wrong_state  rolling_back
+rolled_back                -        -         -                     -                  -                      -                  -             -             again        -  -  -  wrong_state  rolled_back
+rollback_failed            -        -         -                     -                  -                      -                  -             -             again        -  -  -  wrong_state  rollback_failed
+denied                     -        -         -                     -                  -                      -                  -             -             -            -  -  -  -  denied
+cancelled                  -        -         -                     -                  -                      -                  -             -             -            -  -  -  wrong_state  cancelled{requester}
+expired                    -        -         -                     -                  -                      -                  -             -             -            -  -  -  wrong_state  expired{pending}
 `;
 
 const [head = "", ...lines] = expected

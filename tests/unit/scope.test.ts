@@ -70,13 +70,13 @@ const remediation: RoleClass = {
   segments: ["prod-*"],
   targets: ["web-*", "db-1"],
 };
-const triage: RoleClass = { types: ["*.read"], tools: ["*"], segments: ["*"], targets: ["*"] };
+const triage: RoleClass = { types: ["*.read"], tools: ["*"], segments: ["*", "(none)"], targets: ["*"] };
 const roles = { remediation, triage };
 const agent: Agent = {
   id: "agent:demo",
   owner: "person:omar",
   roles: ["remediation"],
-  segments: ["prod-hosts", "corp"],
+  segments: ["prod-hosts", "corp", "(none)"],
   active: true,
 };
 const contract = { type: "host.shell", tool: "shell", roles: ["remediation"] };
@@ -159,15 +159,15 @@ describe("scope", () => {
     ).not.toBeNull();
   });
 
-  test("a target without a segment takes a class with a star by itself", ({ expect }) => {
-    const star = { remediation: { ...remediation, segments: ["*"] } };
-    expect(scopeRefusal(agent, star, contract, { resource: "web-1" })).toBeNull();
-    expect(scopeRefusal(agent, star, contract, { resource: "web-1", segment: "elsewhere" })).not.toBeNull();
-    expect(
-      scopeRefusal(agent, { remediation: { ...remediation, segments: ["**", "?*", "prod-*"] } }, contract, {
-        resource: "web-1",
-      }),
-    ).not.toBeNull();
+  test("a target without a segment takes a class and an agent that name it so", ({ expect }) => {
+    const outside = { resource: "web-1" };
+    const named = { remediation: { ...remediation, segments: ["(none)"] } };
+    expect(scopeRefusal(agent, named, contract, outside)).toBeNull();
+    expect(scopeRefusal(agent, named, contract, { ...outside, segment: "elsewhere" })).not.toBeNull();
+    const stars = { remediation: { ...remediation, segments: ["*", "**", "?*", "prod-*"] } };
+    expect(pointers(scopeRefusal(agent, stars, contract, outside))).toEqual(["/target/segment"]);
+    const confined = { ...agent, segments: ["*"] };
+    expect(pointers(scopeRefusal(confined, named, contract, outside))).toEqual(["/target/segment"]);
   });
 
   test("says what is allowed, so that the agent can mend its call", ({ expect }) => {

@@ -13,6 +13,9 @@ import { Policy } from "../../schemas/policy.ts";
 import type { Payload } from "../../schemas/stored.ts";
 import { bruteForce } from "../support/percentiles.ts";
 import { starterDirectory, starterPolicy } from "../support/starter.ts";
+import { conditionJudge } from "../../core/policy/condition.ts";
+
+const judge = conditionJudge();
 
 const contract = v.parse(Policy, starterPolicy()).contracts.find(({ type }) => type === "host.shell")!;
 const directory = starterDirectory();
@@ -84,7 +87,7 @@ const moves: fc.Arbitrary<Move[]> = fc.array(
 
 /** The log of one action that is asked for and then meets these commands. */
 function logOf(payload: Payload, made: readonly Move[]): Event[] {
-  const facts = { contract, directory, operator: false, outOfScope: null };
+  const facts = { contract, directory, operator: false, outOfScope: null, judge };
   let { state, events } = step(
     payload,
     unborn(payload),
@@ -198,7 +201,7 @@ describe("timings", () => {
     "a denial that says %j counts as asked without enough to go on: %s",
     ([reason, counts], { expect }) => {
       const payload = payloadAt(start);
-      const facts = { contract, directory, operator: false, outOfScope: null };
+      const facts = { contract, directory, operator: false, outOfScope: null, judge };
       const asked = step(payload, unborn(payload), { type: "create", actor: agent }, facts, start);
       const denied = step(payload, asked.state, vote("deny", reason), facts, start + 1);
       expect(timed(payload, [...asked.events, ...denied.events])).toMatchObject({

@@ -7,6 +7,7 @@ export type ProblemParts = {
   state?: string;
   stateDetail?: string | null;
   seq?: number;
+  until?: string;
 };
 
 /** A refusal at the boundary. Only `workers/` throws it; anything else thrown is a bug and answers `internal`. */

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { ActionRequest, ActionView, EventView } from "../../schemas/action.ts";
 import { limits } from "../../schemas/limits.ts";
 import { standingHeader } from "../../schemas/standing.ts";
-import { authenticate } from "../auth.ts";
+import { withFreeze } from "../freezing.ts";
 import { jsonText } from "../http/json-text.ts";
 import { notFound } from "../http/problem.ts";
 import { parseQuery } from "../http/query.ts";
@@ -39,16 +39,20 @@ async function getAction(call: Call<unknown>): Promise<Answer> {
   const waitSeconds = Math.min(waits, limits.waitSeconds);
   const stub = actionOf(call.env, call.principal.workspace, id);
   const { origin } = call.url;
-  if (waitSeconds === 0) return found(await stub.view(origin));
+  if (waitSeconds === 0) return found(await stub.view(origin), call);
   const text = await stub.wait(query.afterSeq ?? null, waitSeconds * 1_000, origin);
   // Whoever waited may have lost their access meanwhile; known for a few seconds, so a short wait asks nobody.
-  await authenticate(call.request, call.env, Date.now());
-  return found(text, preferred === null ? {} : { "preference-applied": `wait=${waitSeconds}` });
+  await call.again();
+  return found(text, call, preferred === null ? {} : { "preference-applied": `wait=${waitSeconds}` });
 }
 
-function found(text: string | null, headers: Record<string, string> = {}): Response {
+function found(
+  text: string | null,
+  { snapshot }: Call<unknown>,
+  headers: Record<string, string> = {},
+): Response {
   if (text === null) throw notFound();
-  return jsonText(text, 200, headers);
+  return jsonText(withFreeze(text, snapshot, Date.now()), 200, headers);
 }
 
 async function listEvents(call: Call<unknown>): Promise<Answer> {

@@ -2,6 +2,8 @@ import * as v from "valibot";
 import { ActionView, CancelBody, RevokeBody, VoteBody, type Via } from "../../schemas/action.ts";
 import { Risk } from "../../schemas/policy.ts";
 import { isFresh } from "../../core/session.ts";
+import { carryOutApproved } from "../carry-out.ts";
+import { withFreeze } from "../freezing.ts";
 import { jsonText } from "../http/json-text.ts";
 import { notFound, ProblemError } from "../http/problem.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
@@ -16,12 +18,10 @@ export async function castVote(sender: Sender, id: string, body: VoteBody, via: 
   }
   await demandFreshSignIn(sender, id);
   const { decision, digest, reason } = body;
-  return tell(
-    sender,
-    id,
-    { type: "vote", actor: actorOf(sender.principal), decision, digest, reason, via },
-    "votes",
-  );
+  const actor = actorOf(sender.principal);
+  const done = await tell(sender, id, { type: "vote", actor, decision, digest, reason, via }, "votes");
+  await carryOutApproved(sender.env, sender.principal.workspace, id, done.body);
+  return { ...done, body: withFreeze(done.body, sender.snapshot, sender.now) };
 }
 
 /** Step-up: a browser left open decides on nothing critical. Who signed in just now is not asked what it is about. */

@@ -8,16 +8,20 @@ import {
   DelegationBody,
   Delegations,
   DelegationView,
+  GroupAnswer,
   GroupBody,
   Groups,
   People,
+  PersonAnswer,
   PersonBody,
   RemoveDelegationBody,
   Removed,
 } from "../../schemas/operate.ts";
+import type { EngineChange } from "../../schemas/engine-change.ts";
 import { parseWith } from "../http/body.ts";
 import { notFound } from "../http/problem.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
+import { governed } from "../governed.ts";
 import { once, type Repeatable } from "../idempotency.ts";
 import { forget } from "../known.ts";
 import { refuseWith } from "../refuse.ts";
@@ -27,7 +31,7 @@ type Registry = ReturnType<typeof registryOf>;
 type Change = { actor: string; now: number };
 
 /** A change to the Registry; what this isolate knew of the workspace is forgotten with it. */
-async function change(
+export async function change(
   call: Call<unknown>,
   work: (registry: Registry, by: Change) => Promise<unknown>,
 ): Promise<unknown> {
@@ -38,7 +42,7 @@ async function change(
 }
 
 /** `alice` and `person:alice` name the same person. @throws ProblemError 404 for an address that is not UTF-8 once decoded. */
-function withPrefix(prefix: string, id: string | undefined): string {
+export function withPrefix(prefix: string, id: string | undefined): string {
   const text = decoded(id ?? "");
   if (text === null) throw notFound();
   return text.startsWith(prefix) ? text : `${prefix}${text}`;
@@ -60,26 +64,44 @@ const list =
 
 type Put<Entry> = (registry: Registry, entry: Entry, by: Change) => Promise<Result<unknown, Refusal>>;
 
-/** Writes an entry whole: the address gives the id, the body everything else. */
-function put<Schema extends v.GenericSchema>(
+/**
+ * Writes an entry whole: the address gives the id, the body everything else. `asks` for an entry by which others are judged: somebody
+ * else agrees to it first.
+ */
+export function put<Schema extends v.GenericSchema>(
   schema: Schema,
   prefix: string,
   write: Put<v.InferOutput<Schema>>,
+  asks?: (entry: v.InferOutput<Schema>) => EngineChange,
 ): (call: Call<object>) => Promise<Answer> {
   return async (call) => {
     const entry = parseWith(schema, { ...call.body, id: withPrefix(prefix, call.params["id"]) });
-    await change(call, async (registry, by) => refuseWith(await write(registry, entry, by)));
-    return { body: entry };
+    return perhapsGoverned(call, asks?.(entry), async (warning) => {
+      await change(call, async (registry, by) => refuseWith(await write(registry, entry, by)));
+      return { status: 200, body: Object.assign({}, entry, warning) };
+    });
   };
 }
 
+const perhapsGoverned = (
+  call: Call<unknown>,
+  asked: EngineChange | undefined,
+  make: (warning: { warning?: string }) => Promise<Repeatable>,
+): Promise<Repeatable> => (asked === undefined ? make({}) : governed(call, asked, make));
+
 type Erase = (registry: Registry, id: string, by: Change) => Promise<Result<null, Refusal>>;
 
-function remove(prefix: string, erase: Erase): (call: Call<unknown>) => Promise<Answer> {
+export function remove(
+  prefix: string,
+  erase: Erase,
+  asks?: (id: string) => EngineChange,
+): (call: Call<unknown>) => Promise<Answer> {
   return async (call) => {
     const id = withPrefix(prefix, call.params["id"]);
-    await change(call, async (registry, by) => refuseWith(await erase(registry, id, by)));
-    return { body: { removed: true } };
+    return perhapsGoverned(call, asks?.(id), async (warning) => {
+      await change(call, async (registry, by) => refuseWith(await erase(registry, id, by)));
+      return { status: 200, body: { removed: true, ...warning } };
+    });
   };
 }
 
@@ -94,19 +116,23 @@ const showDelegation = ({
 const putDelegation = (call: Call<v.InferOutput<typeof DelegationBody>>): Promise<Answer> =>
   once(call, async (): Promise<Repeatable> => {
     const delegation = { ...call.body, until: Date.parse(call.body.until) };
-    await change(call, async (registry, { actor, now }) =>
-      refuseWith(await registry.putDelegation(delegation, actor, now)),
-    );
-    return { status: 201, body: showDelegation(delegation) };
+    return governed(call, { kind: "delegation.put", value: delegation }, async (warning) => {
+      await change(call, async (registry, { actor, now }) =>
+        refuseWith(await registry.putDelegation(delegation, actor, now)),
+      );
+      return { status: 201, body: { ...showDelegation(delegation), ...warning } };
+    });
   });
 
 const removeDelegation = (call: Call<v.InferOutput<typeof RemoveDelegationBody>>): Promise<Answer> =>
   once(call, async (): Promise<Repeatable> => {
     const { from, to } = call.body;
-    await change(call, async (registry, { actor, now }) =>
-      refuseWith(await registry.removeDelegation({ from, to }, actor, now)),
-    );
-    return { status: 200, body: { removed: true } };
+    return governed(call, { kind: "delegation.remove", from, to }, async (warning) => {
+      await change(call, async (registry, { actor, now }) =>
+        refuseWith(await registry.removeDelegation({ from, to }, actor, now)),
+      );
+      return { status: 200, body: { removed: true, ...warning } };
+    });
   });
 
 const read = { scope: "directory:read", tag: "directory" } as const;
@@ -151,9 +177,13 @@ export const directoryRoutes: readonly Route[] = [
     path: "/v1/people/:id",
     summary: "Add or replace a person",
     body: PersonBody,
-    answer: { status: 200, schema: Person },
-    handle: put(Person, "person:", (registry, person, { actor, now }) =>
-      registry.putPerson(person, actor, now),
+    answer: { status: 200, schema: PersonAnswer },
+    waits: true,
+    handle: put(
+      Person,
+      "person:",
+      (registry, person, { actor, now }) => registry.putPerson(person, actor, now),
+      (value) => ({ kind: "person.put", value }),
     ),
   }),
   withBody({
@@ -171,8 +201,14 @@ export const directoryRoutes: readonly Route[] = [
     path: "/v1/groups/:id",
     summary: "Add or replace a group with its members",
     body: GroupBody,
-    answer: { status: 200, schema: Group },
-    handle: put(Group, "", (registry, group, { actor, now }) => registry.putGroup(group, actor, now)),
+    answer: { status: 200, schema: GroupAnswer },
+    waits: true,
+    handle: put(
+      Group,
+      "",
+      (registry, group, { actor, now }) => registry.putGroup(group, actor, now),
+      (value) => ({ kind: "group.put", value }),
+    ),
   }),
   withBody({
     ...write,
@@ -181,6 +217,7 @@ export const directoryRoutes: readonly Route[] = [
     summary: "Let somebody act for somebody in named groups, for a while",
     body: DelegationBody,
     answer: { status: 201, schema: DelegationView },
+    waits: true,
     handle: putDelegation,
   }),
   withBody({
@@ -190,6 +227,7 @@ export const directoryRoutes: readonly Route[] = [
     summary: "End a delegation now",
     body: RemoveDelegationBody,
     answer: { status: 200, schema: Removed },
+    waits: true,
     handle: removeDelegation,
   }),
   {
@@ -198,7 +236,12 @@ export const directoryRoutes: readonly Route[] = [
     path: "/v1/people/:id",
     summary: "Remove a person",
     answer: { status: 200, schema: Removed },
-    handle: remove("person:", async (registry, id, { actor, now }) => registry.removePerson(id, actor, now)),
+    waits: true,
+    handle: remove(
+      "person:",
+      async (registry, id, { actor, now }) => registry.removePerson(id, actor, now),
+      (id) => ({ kind: "person.remove", id }),
+    ),
   },
   {
     ...write,
@@ -214,6 +257,11 @@ export const directoryRoutes: readonly Route[] = [
     path: "/v1/groups/:id",
     summary: "Remove a group",
     answer: { status: 200, schema: Removed },
-    handle: remove("", async (registry, id, { actor, now }) => registry.removeGroup(id, actor, now)),
+    waits: true,
+    handle: remove(
+      "",
+      async (registry, id, { actor, now }) => registry.removeGroup(id, actor, now),
+      (id) => ({ kind: "group.remove", id }),
+    ),
   },
 ];

@@ -81,6 +81,7 @@ export const executionRoutes: readonly Route[] = [
     scope,
     tag: "execution",
     body: ClaimBody,
+    refuses: [423],
     answer: { status: 200, schema: ClaimAnswer },
     handle: claim,
   }),

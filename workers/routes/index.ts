@@ -8,9 +8,15 @@ import { decisionRoutes } from "./decisions.ts";
 import { deliveryRoutes } from "./deliveries.ts";
 import { directoryRoutes } from "./directory.ts";
 import { engineRoutes, openApiRoute } from "./engine.ts";
+import { evaluationRoutes } from "./evaluation.ts";
 import { executionRoutes } from "./execution.ts";
+import { feedbackRoutes } from "./feedback.ts";
+import { guardrailRoutes } from "./guardrails.ts";
+import { issuerRoutes } from "./issuers.ts";
+import { killSwitchRoutes } from "./kill-switches.ts";
 import { keyRoutes } from "./keys.ts";
 import { metricsRoutes } from "./metrics.ts";
+import { onCallRoutes } from "./oncall.ts";
 import { policyRoutes } from "./policy.ts";
 import { sessionRoutes } from "./session.ts";
 import { slackRoutes } from "./slack.ts";
@@ -25,9 +31,15 @@ const described: readonly Route[] = [
   ...decisionRoutes,
   ...breakGlassRoutes,
   ...executionRoutes,
+  ...feedbackRoutes,
+  ...guardrailRoutes,
   ...policyRoutes,
+  ...evaluationRoutes,
   ...directoryRoutes,
+  ...onCallRoutes,
+  ...killSwitchRoutes,
   ...keyRoutes,
+  ...issuerRoutes,
   ...webhookRoutes,
   ...deliveryRoutes,
   ...slackRoutes,

@@ -1,4 +1,5 @@
 import type * as v from "valibot";
+import { otherOperators } from "../../core/operators.ts";
 import { workspaceOfPass } from "../../core/pass-text.ts";
 import { readerIn } from "../../core/reader.ts";
 import { freshMs } from "../../core/session.ts";
@@ -30,12 +31,17 @@ const instant = (ms: number): string => new Date(ms).toISOString();
  */
 const makeLink = (call: Call<v.InferOutput<typeof LinkBody>>): Promise<Answer> =>
   once(call, async () => {
-    const { principal, env, url, now } = call;
+    const { principal, snapshot, env, url, now } = call;
     const person = call.body.person ?? principal.id;
     if (principal.signedInAt !== undefined) throw refused("A session makes no further one. Use a key.");
     const own = person === principal.id && principal.kind === "person" && holds(principal, "votes:write");
     if (!own && !holds(principal, "admin")) {
       throw refused("A person's key that may vote makes links for that person, an operator's for everyone.");
+    }
+    if (!own && snapshot.policy !== null && otherOperators(snapshot.directory, principal.id) > 0) {
+      throw refused(
+        "With a second operator nobody signs in as somebody else: each person makes links with their own key.",
+      );
     }
     const input = { person, keyId: principal.keyId, actor: principal.id, now };
     const made = refuseWith(await registryOf(env, principal.workspace).createLink(input));
@@ -69,9 +75,8 @@ function showSession(call: Call<unknown>): Answer {
   const { directory } = snapshot;
   const body: SessionView = {
     workspace,
-    person,
     name: directory.people[person]?.name ?? person.slice("person:".length),
-    groups: readerIn(directory, person, now).groups,
+    ...readerIn(directory, person, now),
     operator: directory.groups["operators"]?.members.includes(person) === true,
     scopes: [...scopes],
     signedInAt: instant(signedInAt),

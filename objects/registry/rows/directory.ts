@@ -35,3 +35,12 @@ export function writeEntry(sql: SqlStorage, kind: EntryKind, id: string, value: 
 export function deleteEntry(sql: SqlStorage, kind: EntryKind, id: string): void {
   sql.exec("DELETE FROM directory WHERE kind = ? AND id = ?", kind, id);
 }
+
+const Named = v.object({ id: v.string(), value: v.string() });
+
+/** The people whose e-mail address is this one in whatever case of ASCII; `lower` of SQLite knows no other letters. */
+export function peopleWithEmail(sql: SqlStorage, email: string): { id: string; value: string }[] {
+  const statement =
+    "SELECT id, value FROM directory WHERE kind = 'person' AND lower(json_extract(value, '$.email')) = ?";
+  return rowsOf(sql, Named, statement, email);
+}

@@ -61,15 +61,17 @@ export function writeReview(
   sql.exec(write, at, by, verdict, id);
 }
 
-/** What one person has used after `after` (epoch ms), oldest first. */
-export function usesSince(sql: SqlStorage, person: string, after: number): StoredUse[] {
-  return rowsOf(sql, StoredUse, `${all} WHERE person = ? AND at > ? ORDER BY at`, person, after);
+const theirs = "person IN (SELECT value FROM json_each(?))";
+
+/** What one human, by all their ids, has used after `after` (epoch ms), oldest first. */
+export function usesSince(sql: SqlStorage, ids: readonly string[], after: number): StoredUse[] {
+  return rowsOf(sql, StoredUse, `${all} WHERE ${theirs} AND at > ? ORDER BY at`, JSON.stringify(ids), after);
 }
 
-/** What one person has not been reviewed for although it is due, oldest first. */
-export function overdueUses(sql: SqlStorage, person: string, now: number): StoredUse[] {
-  const where = "WHERE person = ? AND reviewed_at IS NULL AND due_at <= ? ORDER BY due_at";
-  return rowsOf(sql, StoredUse, `${all} ${where}`, person, now);
+/** What one human, by all their ids, has not been reviewed for although it is due, oldest first. */
+export function overdueUses(sql: SqlStorage, ids: readonly string[], now: number): StoredUse[] {
+  const where = `WHERE ${theirs} AND reviewed_at IS NULL AND due_at <= ? ORDER BY due_at`;
+  return rowsOf(sql, StoredUse, `${all} ${where}`, JSON.stringify(ids), now);
 }
 
 /** What of one action nobody has reviewed. */

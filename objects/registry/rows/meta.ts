@@ -43,6 +43,8 @@ const withdrawing: ReadonlySet<string> = new Set([
   "agent.removed",
   "group.put",
   "group.removed",
+  "issuer.put",
+  "issuer.removed",
 ]);
 
 export type Change = {

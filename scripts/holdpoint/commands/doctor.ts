@@ -69,6 +69,7 @@ async function examine(flags: GlobalOptions): Promise<Check[]> {
   const client = createClient({
     url: connection.url,
     key: connection.key,
+    workspace: process.env["HOLDPOINT_WORKSPACE"],
     name: "cli",
     retry: { tries: 1, baseMs: 1, capMs: 1 },
   });

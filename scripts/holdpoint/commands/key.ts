@@ -1,5 +1,7 @@
 import type { Command } from "commander";
 import { collect, parseDuration } from "../options.ts";
+import { isWaiting } from "../../../client/shape.ts";
+import { tellWaiting, tellWarning } from "../render/waiting.ts";
 import { formatTable } from "../render/table.ts";
 import { left } from "../render/time.ts";
 import { visible } from "../../../core/card/visible.ts";
@@ -38,6 +40,10 @@ export function addKey(program: Command): void {
         ...(name === undefined ? {} : { name }),
         ...(expires === undefined ? {} : { expiresAt: new Date(Date.now() + expires).toISOString() }),
       });
+      if (isWaiting(answer)) {
+        return tellWaiting(terminal, answer, `Then collect it, once: npx holdpoint key collect ${answer.id}`);
+      }
+      tellWarning(terminal, answer);
       if (terminal.json) return terminal.document(answer);
       terminal.note(
         `${terminal.err.green("✓")} ${answer.record.id} for ${answer.record.principal}: ${answer.record.scopes.join(", ")}. It is shown this once:`,
@@ -64,6 +70,17 @@ export function addKey(program: Command): void {
 }
 
 function addChanges(key: Command): void {
+  key
+    .command("collect")
+    .description("Collect a key that another operator has agreed to, once. On stdout: the key.")
+    .argument("<action>", "act_…, as `key create` said")
+    .action(async (action: string, _: object, command: Command) => {
+      const { client, terminal } = openSession(command, "operator");
+      const answer = await client.keys.collect(action);
+      if (terminal.json) return terminal.document(answer);
+      terminal.note(`${terminal.err.green("✓")} ${visible(answer.summary)}. It is shown this once:`);
+      terminal.print(answer.key);
+    });
   key
     .command("revoke")
     .description("End a key at once.")

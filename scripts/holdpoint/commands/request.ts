@@ -107,10 +107,7 @@ function actionOf(options: RequestOptions): NewAction {
       ...(environment === undefined ? {} : { environment }),
       ...(tool === undefined ? {} : { tool }),
     },
-    args: {
-      ...(options.args === undefined ? {} : readJsonObject(options.args, "--args")),
-      ...singleArgs(options.arg ?? []),
-    },
+    args: argumentsOf(options),
     reason: options.reason,
     context: optionalObject(options.context, "--context"),
     rollbackPlan: optionalObject(options.rollbackPlan, "--rollback-plan"),
@@ -124,6 +121,11 @@ function actionOf(options: RequestOptions): NewAction {
 
 function optionalObject(source: string | undefined, name: string): JsonObject | null {
   return source === undefined ? null : readJsonObject(source, name);
+}
+
+/** The arguments of an action, from `--args` and each `--arg`. */
+export function argumentsOf({ args, arg }: Pick<RequestOptions, "args" | "arg">): NewAction["args"] {
+  return { ...(args === undefined ? {} : readJsonObject(args, "--args")), ...singleArgs(arg ?? []) };
 }
 
 function singleArgs(pairs: readonly string[]): NewAction["args"] {

@@ -25,6 +25,8 @@ export function formatCard(action: ActionView, paint: Paint, now: number): strin
     `${paint.bold(action.id)}  ${paint.bold(visible(action.type))}  risk ${riskText(action.risk, paint)}  ${stateText(action, paint)}`,
     ...facts(action, now),
     ...warnings(action, paint),
+    ...frozen(action, paint, now),
+    ...watched(action),
     ...seats(action),
     ...votes(action, now),
     ...brokenGlass(action, paint, now),
@@ -39,13 +41,14 @@ function facts(action: ActionView, now: number): string[] {
     target.environment,
     target.tool && `tool ${target.tool}`,
   ];
+  const owned = requester.kind === "agent" ? ` (owner ${visible(requester.owner)})` : "";
   const behalf = requester.onBehalfOf === undefined ? "" : ` on behalf of ${visible(requester.onBehalfOf)}`;
   return [
     `${label("target")}${[target.resource, ...where.filter((part) => part !== undefined && part !== "")].map((part) => visible(part ?? "")).join(" · ")}`,
     ...payload("command", "args", args),
     ...payload("rollback", "rollback plan", rollbackPlan),
     ...payload("", "preconditions", preconditions),
-    `${label("requester")}${visible(requester.id)} (owner ${visible(requester.owner)})${behalf}, ${ago(action.createdAt, now)}`,
+    `${label("requester")}${visible(requester.id)}${owned}${behalf}, ${ago(action.createdAt, now)}`,
     ...(notBefore === null ? [] : [`${label("not before")}${notBefore}`]),
     ...(notAfter === null ? [] : [`${label("not after")}${notAfter}`]),
     `${label("digest")}${action.digest}`,
@@ -77,6 +80,19 @@ function warnings({ args, rollbackPlan, target, preconditions }: ActionView, pai
       "  ! It holds characters that cannot be seen or that reorder text; they are shown as [U+…].",
     ),
   ];
+}
+
+function frozen({ freeze }: ActionView, paint: Paint, now: number): string[] {
+  if (freeze === undefined) return [];
+  const { name, until, because } = freeze;
+  const rest = left(until, now) ?? "";
+  return [paint.yellow(`  ! Frozen until ${until} (${rest}), ${visible(name)}: ${visible(because)}`)];
+}
+
+/** What a contract that only watches would have said, which decided nothing. */
+function watched({ decision: { mode, would } }: ActionView): string[] {
+  if (mode === undefined || would === undefined) return [];
+  return [`${label(mode)}enforced it would be: ${would.outcome} (${visible(would.because)})`];
 }
 
 function seats({ seats: list, state, separationOfDuties }: ActionView): string[] {
@@ -115,12 +131,13 @@ function brokenGlass(action: Partial<ActionView>, paint: Paint, now: number): st
   ];
 }
 
-function agentSays({ reason, context }: ActionView, paint: Paint): string[] {
+function agentSays({ reason, context, requester }: ActionView, paint: Paint): string[] {
+  const who = requester.kind === "agent" ? "agent" : visible(requester.id);
   const lines = [
     ...visibleLines(reason),
     ...(context === null ? [] : ["", ...visibleLines(JSON.stringify(context, null, 2))]),
   ];
-  return [paint.dim("  agent says (unverified)"), paint.dim(indented(lines, "  │ "))];
+  return [paint.dim(`  ${who} says (unverified)`), paint.dim(indented(lines, "  │ "))];
 }
 
 /** The state in words, with what is left of its clock. */

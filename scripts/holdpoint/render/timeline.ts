@@ -42,6 +42,10 @@ function particulars({ type, detail, reason, data }: EventView): string {
   const parts: string[] = [];
   if (type === "voted" && typeof data["decision"] === "string") parts.push(visible(data["decision"]));
   if (type === "late_command" && typeof data["command"] === "string") parts.push(visible(data["command"]));
+  if (type === "feedback" && typeof data["label"] === "string") {
+    parts.push(visible(data["label"].replaceAll("_", " ")));
+    if (typeof data["incident"] === "string") parts.push(visible(data["incident"]));
+  }
   if (type === "approved" && data["via"] === "policy") parts.push("by the policy");
   if (typeof data["fence"] === "number") parts.push(`fence ${data["fence"]}`);
   if (detail !== null && type !== "requested") parts.push(detail.replaceAll("_", " "));

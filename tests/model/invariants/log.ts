@@ -67,6 +67,7 @@ const told: Readonly<Record<EventType, NoticeType | null>> = {
   rollback_claimed: null,
   rolled_back: "action.rolled_back",
   rollback_failed: "action.rollback_failed",
+  feedback: null,
   late_command: null,
   fenced_report: null,
 };
@@ -180,4 +181,15 @@ export const oneLevelUp: Invariant = ({ node, step }) => {
     level = event.data.level;
   }
   return null;
+};
+
+/** A word on an action is kept, and moves nothing: not where it stands, not its clocks, not who counts. */
+export const wordsMoveNothing: Invariant = ({ node: { settled }, step, move: { command } }) => {
+  if (command.type !== "feedback" || step.refusal !== null) return null;
+  const { feedback, ...rest } = step.state;
+  const before = settled.feedback;
+  const said = feedback?.said.some(({ by, label }) => by === command.actor.id && label === command.label);
+  if (feedback?.count !== (before?.count ?? 0) + 1 || said !== true) return "what was said is not kept";
+  const { feedback: _, ...others } = settled;
+  return sameData({ ...others, seq: 0, at: 0 }, { ...rest, seq: 0, at: 0 }) ? null : "a word moved something";
 };

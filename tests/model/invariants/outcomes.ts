@@ -56,6 +56,17 @@ export const lands: Invariant = (taken) => {
   return wanted === null || wanted === place ? null : `it should have led to ${wanted} and led to ${place}`;
 };
 
+/** In a freeze nothing starts, a rollback does, and what policy has stopped is not told to wait. */
+export const still: Invariant = ({ node: { settled }, move: { command, facts }, step }) => {
+  if (command.type !== "claim") return null;
+  const isFrozen = (facts.frozen ?? null) !== null;
+  const isUndoing = settled.state === "rolling_back";
+  if (step.refusal === null) return isFrozen && !isUndoing ? "it was started in a freeze" : null;
+  if (step.refusal.code !== "frozen") return null;
+  if (!isFrozen || isUndoing) return "it is told of a freeze that does not keep it";
+  return facts.contract?.mode === "disabled" ? "what is stopped was told to wait" : null;
+};
+
 /** Only a report is answered without anything happening, and a tick when nothing is due. */
 export const acts: Invariant = ({ node: { settled }, move: { command }, step }) => {
   if (step.refusal !== null || command.type === "tick" || step.state.seq > settled.seq) return null;

@@ -29,6 +29,8 @@ function mayGive({
         hasApproved ||
         facts.directory.groups["oncall"]?.members.includes(id) === true
       );
+    case "feedback":
+      return kind === "service" || facts.directory.people[id]?.active === true;
     default:
       return true;
   }

@@ -1,0 +1,69 @@
+import { foldAll } from "../../core/machine/fold.ts";
+import { nowOf } from "../../core/machine/step.ts";
+import { eventView, viewOf } from "../../core/view.ts";
+import type { ActionView } from "../../schemas/action.ts";
+import type { Shown, Sight } from "../../schemas/channel.ts";
+import type { Event } from "../../schemas/event.ts";
+import { leaseAnswer, placeOf, refusedIdempotency } from "./judging.ts";
+import type { Reply } from "./messages.ts";
+import * as rows from "./rows.ts";
+import type { Loaded } from "./store.ts";
+
+/** What an action answers: to a command, to one that came before, to whoever looks or listens. Nothing here writes. */
+
+/** As it is at `now` (epoch ms), with what time has already made true. */
+export function viewAt({ payload, stored }: Loaded, origin: string, now: number): ActionView {
+  return viewOf(payload, nowOf(payload, stored.state, now), origin);
+}
+
+/** What a channel has to show. */
+export function sightOf(there: Loaded, shown: Shown | null, unsure: boolean, now: number): Sight {
+  const { description, rollback } = there.payload.contract;
+  const told = { description: description ?? null, rollback: rollback !== null };
+  return { action: viewAt(there, there.stored.origin, now), told, shown, unsure };
+}
+
+/** One stream message an event, for whoever came by that address. */
+export function messagesOf(
+  { payload, stored }: Loaded,
+  events: readonly Event[],
+): (origin: string) => string[] {
+  return (origin) => {
+    const action = viewOf(payload, stored.state, origin);
+    return events.map((event) => JSON.stringify({ event: eventView(payload, event), action }));
+  };
+}
+
+/** The first answer to a command that has come before under the same key; null where none has. */
+export function replayOf(sql: SqlStorage, there: Loaded, mark: rows.Mark, origin: string): Reply | null {
+  const before = rows.findMark(sql, mark.actor, mark.key);
+  if (before === null) return null;
+  if (before.fingerprint !== mark.fingerprint) return refusedIdempotency(placeOf(there));
+  return doneAt(sql, there, before.seq, origin, false);
+}
+
+/** The answer of the command that ended at `seq`, also when the action has moved on since. */
+export function doneAt(
+  sql: SqlStorage,
+  { payload, stored }: Loaded,
+  seq: number,
+  origin: string,
+  fresh: boolean,
+): Reply {
+  if (seq === stored.state.seq) {
+    const lease = leaseAnswer(payload, stored.state.lease);
+    return { kind: "done", body: JSON.stringify(viewOf(payload, stored.state, origin)), seq, lease, fresh };
+  }
+  const log = rows.readEvents(sql, 0);
+  const then = foldAll(
+    payload,
+    log.filter((event) => event.seq <= seq),
+  );
+  // A repeated claim gets its lease again, and with it what has become of the action since (peer failure P4).
+  const claimed = log.find(
+    (event) => event.seq === seq && (event.type === "claimed" || event.type === "rollback_claimed"),
+  );
+  const shown = claimed === undefined ? then : stored.state;
+  const lease = leaseAnswer(payload, then.lease);
+  return { kind: "done", body: JSON.stringify(viewOf(payload, shown, origin)), seq, lease, fresh };
+}
