@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import type { PolicyInput } from "../../schemas/policy.ts";
 import { CommandLine, launcher } from "../support/command-line.ts";
@@ -10,7 +9,7 @@ import { missingLine, stepsOf } from "../support/walk-through.ts";
 
 /** The operator's walk-through, followed to the letter by a shell in an empty folder. */
 
-const page = new URL("../../docs/policy.md", import.meta.url);
+const page = new URL("../../README.md", import.meta.url);
 let engine: TestEngine;
 let cli: CommandLine;
 
@@ -57,7 +56,7 @@ function intoContract(type: string, text: string): void {
   writeFileSync(file, JSON.stringify({ ...policy, contracts }, null, 2));
 }
 
-describe(`the walk-through in ${fileURLToPath(page).split("/").slice(-2).join("/")}`, () => {
+describe("the walk-through in README", () => {
   test("does what it says, command by command", async ({ expect }) => {
     let last = "";
     let commands = 0;
