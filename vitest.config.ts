@@ -18,8 +18,9 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["tests/unit/**/*.test.ts", "tests/model/**/*.test.ts"],
-          // The model explores every reachable state; it is the one that takes long.
+          // The model explores every reachable state; it is the one that takes long. By itself vitest leaves one processor idle.
           testTimeout: 60_000,
+          maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },
@@ -37,6 +38,7 @@ export default defineConfig({
           globalSetup,
           include: ["tests/objects/**/*.test.ts"],
           testTimeout: 30_000,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
