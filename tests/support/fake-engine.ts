@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { ActionView, State } from "../../schemas/action.ts";
+import { viewOf } from "./views.ts";
 
 /**
  * A server that speaks the wire format and nothing else: every answer is the test's. It exists for what a real engine cannot
@@ -114,48 +115,18 @@ function accept(request: IncomingMessage, socket: Duplex): FakeSocket {
 /** An action as an engine shows it. Its digest is not its content's: tests of that compute their own. */
 export function fakeAction(state: State = "pending", seq = 2, more: Partial<ActionView> = {}): ActionView {
   const at = "2026-01-31T12:00:00.000Z";
+  const shown = viewOf();
   return {
+    ...shown,
     id: "act_fake",
-    workspace: "default",
-    type: "host.shell",
-    class: "production-change",
-    risk: "high",
     state,
-    detail: null,
     seq,
     digest: `sha256:${"0".repeat(64)}`,
     contractVersion: `sha256:${"1".repeat(64)}`,
-    decision: {
-      outcome: "gate",
-      by: "policy",
-      because: "rule host.shell",
-      policyVersion: `sha256:${"2".repeat(64)}`,
-    },
-    requester: { kind: "agent", id: "agent:demo", owner: "person:omar" },
-    target: { resource: "prod-db-1", segment: "prod-hosts" },
+    decision: { ...shown.decision, policyVersion: `sha256:${"2".repeat(64)}` },
     args: { argv: ["uptime"] },
     reason: "look",
-    context: null,
-    preconditions: null,
-    rollbackPlan: null,
-    notBefore: null,
-    notAfter: null,
-    supersedes: null,
-    seats: [{ seat: "oncall", n: 1, filled: 0, from: ["group:oncall"] }],
-    votes: [],
-    separationOfDuties: { owner: true },
-    deadlines: {
-      pending: "2026-01-31T13:00:00.000Z",
-      approval: null,
-      lease: null,
-      execution: null,
-      rollback: null,
-      review: null,
-    },
-    breakGlass: null,
-    lease: null,
-    outcome: null,
-    rollback: null,
+    deadlines: { ...shown.deadlines, pending: "2026-01-31T13:00:00.000Z" },
     createdAt: at,
     updatedAt: at,
     links: { self: "", page: "", events: "", stream: "" },
