@@ -1,4 +1,4 @@
-import { conditionJudge } from "../core/policy/condition.ts";
+import { judgeCondition as judge } from "../core/policy/condition.ts";
 import { evaluate } from "../core/policy/evaluation.ts";
 import { measuresOf, windowsOf } from "../core/policy/windows.ts";
 import type { AskedRequest, Evaluation } from "../schemas/evaluation.ts";
@@ -6,9 +6,6 @@ import type { Policy } from "../schemas/policy.ts";
 import type { Snapshot } from "../schemas/snapshot.ts";
 import { registryOf } from "./stubs.ts";
 import { unavailable } from "./tell.ts";
-
-const judge = conditionJudge();
-
 export type Evaluating = {
   readonly env: Env;
   readonly workspace: string;

@@ -5,7 +5,7 @@ import { argsOf, baseOf, engineTypeOf, isGoverned, targetOf } from "../core/engi
 import { looseningId } from "../core/guardrail/loosening.ts";
 import { channelsOf } from "../core/notify.ts";
 import { aloneWarning, otherOperators } from "../core/operators.ts";
-import { conditionJudge } from "../core/policy/condition.ts";
+import { judgeCondition as judge } from "../core/policy/condition.ts";
 import { decide, type Decision } from "../core/policy/decide.ts";
 import { contractVersion } from "../core/policy/version.ts";
 import { subjectOf } from "../core/policy/subject.ts";
@@ -30,9 +30,6 @@ import { live, settle, unavailable } from "./tell.ts";
  * The door to what the engine itself judges by. A change is an action of the engine's own, judged by the version in force: it is made at
  * once where that lets it through, which says so, and else waits for its approvers (threats T23, T26).
  */
-
-const judge = conditionJudge();
-
 /** What is needed of a call; the engine, which makes none, fills it in for itself. */
 export type Door = Pick<Call<unknown>, "env" | "principal" | "url" | "now" | "fingerprint">;
 

@@ -7,7 +7,7 @@ import { isEngineType } from "../core/engine-actions.ts";
 import { argumentFaults } from "../core/policy/arguments.ts";
 import { stoppedBecause, switchFor } from "../core/kill-switch.ts";
 import { channelsOf } from "../core/notify.ts";
-import { conditionJudge } from "../core/policy/condition.ts";
+import { judgeCondition as judge } from "../core/policy/condition.ts";
 import { decide, type Decision } from "../core/policy/decide.ts";
 import { subjectOf } from "../core/policy/subject.ts";
 import { measuresOf, windowsOf } from "../core/policy/windows.ts";
@@ -28,9 +28,6 @@ import { countRequest, uncountRequest } from "./request-budget.ts";
 import { contractOf, knownFor, type ContractInForce } from "./policy-in-force.ts";
 import { actionOf, registryOf } from "./stubs.ts";
 import { settle, tell, unavailable, type Done, type Sender } from "./tell.ts";
-
-const judge = conditionJudge();
-
 /** The action that was asked for, or that the same key asked for before. */
 export async function createAction(sender: Sender, request: ActionRequest): Promise<Done & { id: string }> {
   const { env, principal, snapshot, idempotencyKey, fingerprint, url } = sender;

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { decodeCursor, encodeCursor } from "../core/cursor.ts";
-import { conditionJudge } from "../core/policy/condition.ts";
+import { judgeCondition as judge } from "../core/policy/condition.ts";
 import { replay } from "../core/policy/replay.ts";
 import type { Policy } from "../schemas/policy.ts";
 import { Recorded, type ReplayAnswer } from "../schemas/replay.ts";
@@ -9,8 +9,6 @@ import { ProblemError } from "./http/problem.ts";
 import { eachOf } from "./repair.ts";
 import { actionOf, boardOf } from "./stubs.ts";
 import { unavailable } from "./tell.ts";
-
-const judge = conditionJudge();
 const dayMs = 86_400_000;
 
 export type ReplayPage = {

@@ -1,12 +1,11 @@
 import { glassReasonLength } from "../../schemas/break-glass.ts";
 import { limits } from "../../schemas/limits.ts";
-import { ownerExcluded } from "../eligibility.ts";
+import { ownerExcluded, selectorContext } from "../eligibility.ts";
 import { canonicalJson } from "../canonical.ts";
 import { isEngineType } from "../engine-actions.ts";
 import { clocksOf } from "../clocks.ts";
 import { escalationLevels } from "../notify.ts";
 import { seatsOf } from "../quorum.ts";
-import { onCallNow } from "../schedule.ts";
 import { decide } from "../policy/decide.ts";
 import { glassRight, reviewRight } from "./glass.ts";
 import { subjectOf } from "../policy/subject.ts";
@@ -113,15 +112,13 @@ const rollbackAgreed: Predicate = ({ payload }) =>
 
 /** Of the group `oncall`, or on call this moment in a schedule that the contract's rule names. */
 const onCall: Predicate = ({ payload, facts: { directory }, command, now }) => {
+  const { requester, target, contract } = payload;
   const { groups } = directory;
   const members = Object.hasOwn(groups, "oncall") ? groups["oncall"]?.members : undefined;
   if (members?.includes(command.actor.id) === true) return true;
-  return seatsOf(payload.contract.rule)
-    .flatMap(({ from }) => from)
-    .filter((selector) => selector.startsWith("oncall:"))
-    .some((selector) =>
-      onCallNow(directory, selector.slice("oncall:".length), now).includes(command.actor.id),
-    );
+  const named = seatsOf(contract.rule).flatMap(({ from }) => from);
+  const { oncall } = selectorContext(directory, requester, target, named, now);
+  return Object.values(oncall).some((people) => people.includes(command.actor.id));
 };
 
 /** Named predicates; the table holds their names, so that it prints, and a refusal can say which one failed. */

@@ -59,17 +59,15 @@ export function compileCondition(text: string, scope: Scope): Result<Condition, 
 const scopeLength = (key: string): number => key.indexOf(" ") + 1;
 
 /** The judge that reads conditions in CEL. A condition of a seat is one whose subject has a person. */
-export function conditionJudge(): Judge {
-  return (text, subject) => {
-    const compiled = compileCondition(text, subject.person === undefined ? "action" : "seat");
-    if (!compiled.ok) return refuse(wordsOf(compiled.error));
-    const { source, expression, windows } = compiled.value;
-    const { result } = expression.evaluate({ ...valuesOf(subject), ...sumsOf(windows, subject) });
-    if (!result.ok) return refuse(wordsOf(result.error));
-    if (typeof result.value === "boolean") return ok(result.value);
-    return refuse(wordsOf(faultAt(source, 0, "gives something else than true or false")));
-  };
-}
+export const judgeCondition: Judge = (text, subject) => {
+  const compiled = compileCondition(text, subject.person === undefined ? "action" : "seat");
+  if (!compiled.ok) return refuse(wordsOf(compiled.error));
+  const { source, expression, windows } = compiled.value;
+  const { result } = expression.evaluate({ ...valuesOf(subject), ...sumsOf(windows, subject) });
+  if (!result.ok) return refuse(wordsOf(result.error));
+  if (typeof result.value === "boolean") return ok(result.value);
+  return refuse(wordsOf(faultAt(source, 0, "gives something else than true or false")));
+};
 
 function compile(text: string, scope: Scope): Result<Condition, ConditionFault> {
   const taken = takeWindows(text);

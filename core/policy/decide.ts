@@ -4,7 +4,7 @@ import type { Subject } from "./subject.ts";
 
 /**
  * Says whether a condition holds for a subject; the error says in words why that cannot be said. Never throws. Passed in, so that
- * the machine stays free of the library that reads conditions (`conditionJudge` makes the real one).
+ * the machine stays free of the library that reads conditions (`judgeCondition` makes the real one).
  */
 export type Judge = (expression: string, subject: Subject) => Result<boolean, string>;
 

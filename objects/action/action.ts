@@ -5,7 +5,7 @@ import { stoppedBecause, switchFor } from "../../core/kill-switch.ts";
 import { engine } from "../../core/machine/emissions.ts";
 import { step, type Step } from "../../core/machine/step.ts";
 import type { OutboxRow } from "../../core/outbox.ts";
-import { conditionJudge } from "../../core/policy/condition.ts";
+import { judgeCondition as judge } from "../../core/policy/condition.ts";
 import { eventView } from "../../core/view.ts";
 import type { Callback } from "../../schemas/action.ts";
 import type { Shown } from "../../schemas/channel.ts";
@@ -320,8 +320,5 @@ export class Action extends DurableObject<Env> {
     this.#engineDoes({ type: "stopByPolicy", actor: engine, reason: stoppedBecause(engaged) });
   }
 }
-
-const judge = conditionJudge();
-
 /** When an alarm that failed goes off again. The sweep comes by once a minute anyway. */
 const failedAlarmMs = 30_000;

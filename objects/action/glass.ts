@@ -2,7 +2,7 @@ import type { Situation } from "../../core/machine/command.ts";
 import { versionsOf } from "../../core/machine/counting.ts";
 import { glassRight, reviewRight, skippedBy, type Right } from "../../core/machine/glass.ts";
 import { nowOf } from "../../core/machine/step.ts";
-import { conditionJudge } from "../../core/policy/condition.ts";
+import { judgeCondition as judge } from "../../core/policy/condition.ts";
 import { clocksOf } from "../../core/clocks.ts";
 import { channelsAfterBreak } from "../../core/notify.ts";
 import type { BreakGlassTerms } from "../../schemas/break-glass.ts";
@@ -12,9 +12,6 @@ import type { GlassTerms } from "../../schemas/glass-terms.ts";
 import { contractNow } from "./judging.ts";
 import type { GlassReply, Known } from "./messages.ts";
 import type { Loaded } from "./store.ts";
-
-const judge = conditionJudge();
-
 /** What one caller may do about breaking the glass of an action now, and what would come of it. Writes nothing. */
 export function glassOf({ payload, stored }: Loaded, known: Known, actor: Actor, now: number): GlassReply {
   const contract = contractNow(payload, known);

@@ -72,7 +72,7 @@ export class AccessRegistry extends DurableObject<Env> {
     now: number;
     actor?: string;
   }): Result<keys.NewKey, Refusal> {
-    return this.store.withdraw((sql) =>
+    return this.store.writeAccess((sql) =>
       keys.rotateKey(sql, { id, overlapMs }, { workspace: this.store.workspace, actor, now }),
     );
   }
@@ -86,7 +86,7 @@ export class AccessRegistry extends DurableObject<Env> {
     now: number;
     actor?: string;
   }): Result<KeyRecord, Refusal> {
-    return this.store.withdraw((sql) => keys.revokeKey(sql, id, { actor, now }));
+    return this.store.writeAccess((sql) => keys.revokeKey(sql, id, { actor, now }));
   }
 
   keys(): KeyRecord[] {
@@ -140,7 +140,7 @@ export class AccessRegistry extends DurableObject<Env> {
   }
 
   endSession(input: { hash: string; now: number }): void {
-    if (this.store.exists) this.store.withdraw((sql) => sessions.endSession(sql, input));
+    if (this.store.exists) this.store.writeAccess((sql) => sessions.endSession(sql, input));
   }
 
   createTicket({ holder, now }: { holder: string; now: number }): sessions.NewPass {
@@ -154,11 +154,11 @@ export class AccessRegistry extends DurableObject<Env> {
   }
 
   putIssuer(value: unknown, actor: string, now: number): Result<Issuer, Refusal> {
-    return this.store.withdraw((sql) => issuers.putIssuer(sql, value, { actor, now }));
+    return this.store.writeAccess((sql) => issuers.putIssuer(sql, value, { actor, now }));
   }
 
   removeIssuer(id: string, actor: string, now: number): Result<null, Refusal> {
-    return this.store.withdraw((sql) => issuers.removeIssuer(sql, id, { actor, now }));
+    return this.store.writeAccess((sql) => issuers.removeIssuer(sql, id, { actor, now }));
   }
 
   createSlackCode(person: string, now: number): Result<{ code: string; endsAt: number }, Refusal> {

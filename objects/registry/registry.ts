@@ -13,8 +13,6 @@ import * as webhooks from "./webhooks.ts";
 import { RulesRegistry } from "./rules.ts";
 import { unnamed } from "./store.ts";
 
-export type { Resolved, ResolvedSession } from "./access.ts";
-
 /**
  * What a workspace is judged by, and who gets in. One per workspace, named `<workspace>/registry`; `engine/registry` holds what all
  * workspaces share. Times are epoch milliseconds and come from the caller.

@@ -42,15 +42,15 @@ export class RulesRegistry extends AccessRegistry {
   }
 
   putPerson(value: unknown, actor: string, now: number): Result<Person, Refusal> {
-    return this.store.withdraw((sql) => directory.putPerson(sql, value, { actor, now }));
+    return this.store.writeAccess((sql) => directory.putPerson(sql, value, { actor, now }));
   }
 
   putAgent(value: unknown, actor: string, now: number): Result<Agent, Refusal> {
-    return this.store.withdraw((sql) => directory.putAgent(sql, value, { actor, now }));
+    return this.store.writeAccess((sql) => directory.putAgent(sql, value, { actor, now }));
   }
 
   putGroup(value: unknown, actor: string, now: number): Result<Group, Refusal> {
-    return this.store.withdraw((sql) => directory.putGroup(sql, value, { actor, now }));
+    return this.store.writeAccess((sql) => directory.putGroup(sql, value, { actor, now }));
   }
 
   putDelegation(value: unknown, actor: string, now: number): Result<Delegation, Refusal> {
@@ -58,15 +58,15 @@ export class RulesRegistry extends AccessRegistry {
   }
 
   removePerson(id: string, actor: string, now: number): Result<null, Refusal> {
-    return this.store.withdraw((sql) => directory.removePerson(sql, id, { actor, now }));
+    return this.store.writeAccess((sql) => directory.removePerson(sql, id, { actor, now }));
   }
 
   removeAgent(id: string, actor: string, now: number): Result<null, Refusal> {
-    return this.store.withdraw((sql) => directory.removeAgent(sql, id, { actor, now }));
+    return this.store.writeAccess((sql) => directory.removeAgent(sql, id, { actor, now }));
   }
 
   removeGroup(id: string, actor: string, now: number): Result<null, Refusal> {
-    return this.store.withdraw((sql) => directory.removeGroup(sql, id, { actor, now }));
+    return this.store.writeAccess((sql) => directory.removeGroup(sql, id, { actor, now }));
   }
 
   removeDelegation(pair: { from: string; to: string }, actor: string, now: number): Result<null, Refusal> {
@@ -207,7 +207,7 @@ export class RulesRegistry extends AccessRegistry {
     if (!this.store.exists) return null;
     const snapshot = this.store.current();
     // It may be somebody's removal, or a group that they leave.
-    return this.store.withdraw((sql) => proposals.carryOut(sql, snapshot, input, this.store.workspace));
+    return this.store.writeAccess((sql) => proposals.carryOut(sql, snapshot, input, this.store.workspace));
   }
 
   dropProposal({

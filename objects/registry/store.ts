@@ -93,7 +93,7 @@ export class RegistryStore {
   }
 
   /** A change that may end somebody's access: whoever has something open in the workspace is asked for again (threat T21). */
-  withdraw<Value>(run: (sql: SqlStorage) => Value): Value {
+  writeAccess<Value>(run: (sql: SqlStorage) => Value): Value {
     const before = this.read(readEpoch, 0);
     const value = this.write(run);
     if (this.read(readEpoch, 0) !== before) this.#board.changed();

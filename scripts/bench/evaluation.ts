@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { conditionJudge } from "../../core/policy/condition.ts";
+import { judgeCondition as judge } from "../../core/policy/condition.ts";
 import { decide } from "../../core/policy/decide.ts";
 import { subjectOf } from "../../core/policy/subject.ts";
 import { Contract } from "../../schemas/policy.ts";
@@ -68,7 +68,6 @@ export function measureEvaluation(
       active: true,
     },
   };
-  const judge = conditionJudge();
   const deciding = (withConditions: boolean): ((index: number) => void) => {
     const byType = new Map(
       Array.from({ length: contracts }, (_, index) => [`load.t${index}`, contractAt(index, withConditions)]),

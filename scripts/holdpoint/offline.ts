@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { ExamplesRun } from "../../client/index.ts";
-import { conditionJudge } from "../../core/policy/condition.ts";
+import { judgeCondition as judge } from "../../core/policy/condition.ts";
 import { evaluate } from "../../core/policy/evaluation.ts";
 import { resultOf } from "../../core/policy/examples.ts";
 import { validatePolicy } from "../../core/policy/validate.ts";
@@ -34,7 +34,6 @@ export function testOffline(
   const policy = validatePolicy(given.document, directory);
   if (!policy.ok) throw faulty(files.file, policy.error);
   const examples = parsed(Examples, given.examples, files.examples);
-  const judge = conditionJudge();
   const results = examples.map((example) =>
     resultOf(example, evaluate(example.request, { policy: policy.value, directory, now, judge })),
   );

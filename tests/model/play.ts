@@ -8,10 +8,7 @@ import type { JsonObject } from "../../schemas/json.ts";
 import type { Contract } from "../../schemas/policy.ts";
 import type { ActionState, Payload } from "../../schemas/stored.ts";
 import { cast, createdAt, digest, directoryOf } from "./cast.ts";
-import { conditionJudge } from "../../core/policy/condition.ts";
-
-const judge = conditionJudge();
-
+import { judgeCondition as judge } from "../../core/policy/condition.ts";
 /** Alice and bob are dba, alice and carol security; the owner is in every group and never counts. */
 export const staff = directoryOf({
   groups: {

@@ -8,10 +8,7 @@ import type { History, Machine, Node, Taken } from "./node.ts";
 import { sameData } from "./same-data.ts";
 import { standpoint } from "./truth.ts";
 import { firstMove, type Move, type World } from "./world.ts";
-import { conditionJudge } from "../../core/policy/condition.ts";
-
-const judge = conditionJudge();
-
+import { judgeCondition as judge } from "../../core/policy/condition.ts";
 type Fault = { readonly name: InvariantName; readonly fault: string };
 
 /** An invariant that does not hold, with the shortest way there that the search has. */

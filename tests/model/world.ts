@@ -6,10 +6,7 @@ import type { Contract } from "../../schemas/policy.ts";
 import type { ActionState, Payload } from "../../schemas/stored.ts";
 import type { Command, CommandType, Facts } from "../../core/machine/command.ts";
 import { cast, digest, driftedPreconditions, otherDigest } from "./cast.ts";
-import { conditionJudge } from "../../core/policy/condition.ts";
-
-const judge = conditionJudge();
-
+import { judgeCondition as judge } from "../../core/policy/condition.ts";
 /** What surrounds an action at one moment: the contract in force (null: the type is gone) and the directory. */
 export type Env = {
   readonly name: string;

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { parseKeyText } from "../../core/key-text.ts";
 import type { NewKey } from "../../objects/registry/keys.ts";
-import type { Registry, Resolved } from "../../objects/registry/registry.ts";
+import type { Resolved } from "../../objects/registry/access.ts";
+import type { Registry } from "../../objects/registry/registry.ts";
 import { Policy } from "../../schemas/policy.ts";
 import { Snapshot } from "../../schemas/snapshot.ts";
 

@@ -1,11 +1,9 @@
 import fc from "fast-check";
 import { describe, test } from "vitest";
-import { compileCondition, conditionJudge } from "../../core/policy/condition.ts";
+import { compileCondition, judgeCondition as judge } from "../../core/policy/condition.ts";
 import { budget } from "../../core/policy/condition-meter.ts";
 import type { Json, JsonObject } from "../../schemas/json.ts";
 import { subjectWith } from "../support/subjects.ts";
-
-const judge = conditionJudge();
 const judged = (condition: string, args: JsonObject = {}, change = {}) =>
   judge(condition, subjectWith(args, change));
 const yes = { ok: true, value: true };

@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, test } from "vitest";
-import { conditionJudge } from "../../core/policy/condition.ts";
+import { judgeCondition } from "../../core/policy/condition.ts";
 import { decide, type Decision, type Judge } from "../../core/policy/decide.ts";
 import type { Contract } from "../../schemas/policy.ts";
 import { subjectWith } from "../support/subjects.ts";
 
 type List = Contract["decide"];
 const decided = (list: List, args = {}): Decision =>
-  decide({ type: "payment.send", mode: "enforce", decide: list }, subjectWith(args), conditionJudge());
+  decide({ type: "payment.send", mode: "enforce", decide: list }, subjectWith(args), judgeCondition);
 
 describe("the first entry whose condition holds decides", () => {
   const list: List = [

@@ -19,7 +19,7 @@ import {
 } from "../../core/engine-change.ts";
 import { switchFor } from "../../core/kill-switch.ts";
 import { aloneWarning, operatorsOf, otherOperators } from "../../core/operators.ts";
-import { conditionJudge } from "../../core/policy/condition.ts";
+import { judgeCondition as judge } from "../../core/policy/condition.ts";
 import { decide } from "../../core/policy/decide.ts";
 import { engineContractFaults } from "../../core/policy/engine-contract.ts";
 import { subjectOf } from "../../core/policy/subject.ts";
@@ -31,8 +31,6 @@ import { viewOf } from "../support/views.ts";
 
 const hash = (text: string): string => createHash("sha256").update(text).digest("hex");
 const types = Object.keys(engineActions) as EngineType[];
-const judge = conditionJudge();
-
 /** The starter directory with these people as operators. */
 function operatedBy(...operators: string[]): Directory {
   const directory = starterDirectory();

@@ -4,7 +4,7 @@ import { describe, test } from "vitest";
 import { contractAt } from "../../core/guardrail/apply.ts";
 import { learn } from "../../core/guardrail/learn.ts";
 import { compareLevels, initialGuardrail, levelOf, levelWithin } from "../../core/guardrail/level.ts";
-import { conditionJudge } from "../../core/policy/condition.ts";
+import { judgeCondition as judge } from "../../core/policy/condition.ts";
 import { decide } from "../../core/policy/decide.ts";
 import { subjectOf } from "../../core/policy/subject.ts";
 import { ruleFaults } from "../../core/policy/rule-check.ts";
@@ -13,8 +13,6 @@ import { levels, signalKinds, type Guardrail, type Level } from "../../schemas/g
 import { Contract, type Rule } from "../../schemas/policy.ts";
 import { contractOf, payloadOf } from "../model/cast.ts";
 import { staff } from "../model/play.ts";
-
-const judge = conditionJudge();
 const seed = Number(process.env["HOLDPOINT_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const strictness = { allow: 0, gate: 1, deny: 2 } as const;
 const guardrail = { floor: "allow", ceiling: "deny" } as const;

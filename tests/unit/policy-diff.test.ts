@@ -1,5 +1,5 @@
 import { describe, test } from "vitest";
-import { conditionJudge } from "../../core/policy/condition.ts";
+import { judgeCondition } from "../../core/policy/condition.ts";
 import { decide } from "../../core/policy/decide.ts";
 import { diffPolicies } from "../../core/policy/diff.ts";
 import { validatePolicy } from "../../core/policy/validate.ts";
@@ -121,6 +121,6 @@ describe("what the policy itself decides", () => {
     ],
   ];
   test.for(cases)("%j", ([change, decision], { expect }) => {
-    expect(decide({ ...contract, ...change }, subjectWith(), conditionJudge())).toEqual(decision);
+    expect(decide({ ...contract, ...change }, subjectWith(), judgeCondition)).toEqual(decision);
   });
 });

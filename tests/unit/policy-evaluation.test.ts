@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { describe, test } from "vitest";
-import { conditionJudge } from "../../core/policy/condition.ts";
+import { judgeCondition as judge } from "../../core/policy/condition.ts";
 import { evaluate, type Circumstances } from "../../core/policy/evaluation.ts";
 import { resultOf } from "../../core/policy/examples.ts";
 import { validatePolicy } from "../../core/policy/validate.ts";
@@ -8,8 +8,6 @@ import { presets, staged, stages } from "../../core/policy/stage.ts";
 import { AskedRequest, Example, type Evaluation } from "../../schemas/evaluation.ts";
 import type { Policy } from "../../schemas/policy.ts";
 import { type Spoilable, starterDirectory, starterPolicy } from "../support/starter.ts";
-
-const judge = conditionJudge();
 const now = Date.parse("2026-11-23T10:00:00.000Z");
 
 function policyWith(spoil: (document: Spoilable) => unknown = () => undefined): Policy {

@@ -1,5 +1,5 @@
 import { describe, test } from "vitest";
-import { conditionJudge } from "../../core/policy/condition.ts";
+import { judgeCondition as judge } from "../../core/policy/condition.ts";
 import { decide } from "../../core/policy/decide.ts";
 import { ratesOf } from "../../core/rates.ts";
 import { summaryOf, viewOf } from "../../core/view.ts";
@@ -8,8 +8,6 @@ import { cast, contractOf, payloadOf } from "../model/cast.ts";
 import { Play } from "../model/play.ts";
 import { faults, type Spoilable } from "../support/starter.ts";
 import { subjectWith } from "../support/subjects.ts";
-
-const judge = conditionJudge();
 const { bob } = cast;
 const list: Contract["decide"] = [
   { when: "args.rows > 1000", then: "deny", because: "too many rows" },

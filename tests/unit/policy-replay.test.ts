@@ -1,5 +1,5 @@
 import { describe, test } from "vitest";
-import { conditionJudge } from "../../core/policy/condition.ts";
+import { judgeCondition as judge } from "../../core/policy/condition.ts";
 import { replay } from "../../core/policy/replay.ts";
 import { joined } from "../../core/policy/tally.ts";
 import type { Recorded } from "../../schemas/replay.ts";
@@ -12,8 +12,6 @@ import {
   randomFrom,
   worldFrom,
 } from "../support/recorded.ts";
-
-const judge = conditionJudge();
 const seed = Number(process.env["HOLDPOINT_SEED"] ?? 20261123);
 
 /** Ids of what comes out differently, by the oracle. */

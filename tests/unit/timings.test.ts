@@ -13,10 +13,7 @@ import { Policy } from "../../schemas/policy.ts";
 import type { Payload } from "../../schemas/stored.ts";
 import { bruteForce } from "../support/percentiles.ts";
 import { starterDirectory, starterPolicy } from "../support/starter.ts";
-import { conditionJudge } from "../../core/policy/condition.ts";
-
-const judge = conditionJudge();
-
+import { judgeCondition as judge } from "../../core/policy/condition.ts";
 const contract = v.parse(Policy, starterPolicy()).contracts.find(({ type }) => type === "host.shell")!;
 const directory = starterDirectory();
 const start = Date.parse("2026-01-01T00:00:00.000Z");
