@@ -1,7 +1,8 @@
 import type { ActionSummary, ActionView, EventView } from "../schemas/action.ts";
 import type { Event } from "../schemas/event.ts";
 import type { JsonObject } from "../schemas/json.ts";
-import type { ActionState, Outcome, Payload } from "../schemas/stored.ts";
+import { retentionClasses } from "../schemas/retention.ts";
+import type { ActionState, Outcome, Payload, StoredAction } from "../schemas/stored.ts";
 import { ownerExcluded } from "./eligibility.ts";
 import { plainObject } from "./plain-json.ts";
 import { seatsOf } from "./quorum.ts";
@@ -21,8 +22,20 @@ function linksOf(id: string, origin: string): ActionView["links"] {
   };
 }
 
+/** What of an action is neither in its payload nor in its state: what is gone of it. */
+export type OnRecord = Pick<StoredAction, "erased"> & {
+  /** Who had a class erased before its time, and why; for whoever may read words. */
+  readonly asked?: StoredAction["erasedBy"];
+};
+
 /** The action as it is now (api.md): what every call on it answers. */
-export function viewOf(payload: Payload, state: ActionState, origin: string): ActionView {
+export function viewOf(
+  payload: Payload,
+  state: ActionState,
+  origin: string,
+  { erased = {}, asked = {} }: OnRecord = {},
+): ActionView {
+  const { redactions = [] } = payload;
   return {
     id: payload.id,
     workspace: payload.workspace,
@@ -67,10 +80,22 @@ export function viewOf(payload: Payload, state: ActionState, origin: string): Ac
     lease: leaseView(state),
     outcome: outcomeView(state.outcome),
     rollback: rollbackView(state),
+    ...(Object.keys(erased).length > 0 && { erased: erasedView(erased, asked) }),
+    ...(redactions.length > 0 && { redacted: redactions }),
     createdAt: instant(payload.createdAt),
     updatedAt: instant(state.at),
     links: linksOf(payload.id, origin),
   };
+}
+
+function erasedView(
+  erased: NonNullable<OnRecord["erased"]>,
+  asked: NonNullable<OnRecord["asked"]>,
+): NonNullable<ActionView["erased"]> {
+  return retentionClasses.flatMap((name) => {
+    const at = erased[name];
+    return at === undefined ? [] : [{ class: name, at: instant(at), ...asked[name] }];
+  });
 }
 
 /** Without the lease's id: that is known to its executor only. */
@@ -103,7 +128,7 @@ function rollbackView({ rollback }: ActionState): ActionView["rollback"] {
 }
 
 /** Fields that only those who may see the payload are sent: what will run, and everybody's own words. */
-const payloadFields = ["args", "reason", "context", "preconditions", "rollbackPlan"] as const;
+const payloadFields = ["args", "reason", "context", "preconditions", "rollbackPlan", "redacted"] as const;
 
 /** The view for an endpoint that may not see the payload. */
 export function withoutPayload(view: ActionView): JsonObject {

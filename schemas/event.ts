@@ -4,7 +4,7 @@ import { ReviewVerdict } from "./break-glass.ts";
 import { FeedbackLabel } from "./feedback.ts";
 import { JsonObject } from "./json.ts";
 import { Selector } from "./policy.ts";
-import { PersonId } from "./text.ts";
+import { Digest, PersonId } from "./text.ts";
 
 /** Who did it. `engine` is Holdpoint itself: clocks, policy, automatic rollback. */
 export const Actor = v.strictObject({
@@ -14,6 +14,10 @@ export const Actor = v.strictObject({
 export type Actor = v.InferOutput<typeof Actor>;
 
 const Millis = v.pipe(v.number(), v.integer());
+
+/** What a voter was shown: SHA-256 of the card (`core/card/shown`), and which version of its renderer made it. */
+export const ShownCard = v.strictObject({ renderer: Millis, card: Digest });
+export type ShownCard = v.InferOutput<typeof ShownCard>;
 
 /** `state` and `detail` are those after the event; `at` is epoch ms and never goes back. */
 const base = {
@@ -59,6 +63,8 @@ export const Event = v.variant("type", [
       /** How the seats stand with this vote, and whose votes count. */
       seats: v.array(SeatView),
       counted: v.array(PersonId),
+      /** Left out by a vote from before that was kept. */
+      shown: v.optional(ShownCard),
     }),
   }),
   v.strictObject({ ...base, type: v.literal("lapsed"), data: v.strictObject({ person: PersonId }) }),

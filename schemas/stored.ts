@@ -6,6 +6,8 @@ import { FeedbackLabel } from "./feedback.ts";
 import { Level, signalKinds } from "./guardrail.ts";
 import { JsonObject } from "./json.ts";
 import { Contract, Selector } from "./policy.ts";
+import { Commitment, Hash } from "./evidence.ts";
+import { Redaction, RetentionClass } from "./retention.ts";
 import { PersonId } from "./text.ts";
 import { noTimes, Times } from "./timings.ts";
 import { NoticeType } from "./webhook.ts";
@@ -66,9 +68,27 @@ export const Payload = v.strictObject({
   sums: v.optional(v.record(v.string(), v.string())),
   /** Who else wrote what is asked for, and so does not decide on it; left out where nobody did. */
   authors: v.optional(v.array(v.string())),
+  /** What was recognised as a secret in it and taken out before it was stored; left out where nothing was. */
+  redactions: v.optional(v.array(Redaction)),
   createdAt: Millis,
 });
 export type Payload = v.InferOutput<typeof Payload>;
+
+/**
+ * The row that holds what was asked. `payload` is without its values; they are sealed by class, each class under a data key of its
+ * own, and without the key no copy of them opens, wherever it lies. See `core/evidence/payload`.
+ */
+export const StoredPayload = v.strictObject({
+  schema: v.literal(2),
+  payload: Payload,
+  /** What stands for each value in the log, by pointer. */
+  commitments: v.record(v.string(), Commitment),
+  /** Sealed openings. */
+  sealed: v.record(RetentionClass, v.string()),
+  /** Wrapped data keys, see `objects/at-rest`; a class that is erased has none. */
+  keys: v.record(RetentionClass, v.string()),
+});
+export type StoredPayload = v.InferOutput<typeof StoredPayload>;
 
 export const StoredVote = v.strictObject({
   person: PersonId,
@@ -200,5 +220,57 @@ export const StoredAction = v.strictObject({
     notified: false,
   }),
   deadLetters: Millis,
+  /** The hashes of its first and its last entry; left out before it has one. */
+  first: v.optional(Hash),
+  head: v.optional(Hash),
+  /** Its number in the workspace, and how many of its events the ledger had the last time it was over; by its own words. */
+  number: v.optional(Millis),
+  sealed: v.optional(Millis),
+  /** Which classes are gone, and since when. */
+  erased: v.optional(v.record(RetentionClass, Millis)),
+  /** Who asked for a class to go before its time, and why: sealed with what the evidence is sealed with. */
+  erasedBy: v.optional(v.record(RetentionClass, v.strictObject({ by: v.string(), because: v.string() }))),
+  /** How much it holds of each class, in bytes; left out before it has an entry. */
+  held: v.optional(v.record(RetentionClass, Millis)),
+  /** A class was not let go of: when to ask again. */
+  askAt: v.optional(Millis),
 });
 export type StoredAction = v.InferOutput<typeof StoredAction>;
+
+/** People's and agents' own words, as they stand in the state of an action: taken out of its row and sealed beside it. */
+export const StateWords = v.strictObject({
+  /** Reasons of votes, by person. */
+  votes: v.optional(v.record(PersonId, v.string())),
+  outcome: v.optional(v.string()),
+  rollback: v.optional(v.string()),
+  rollbackOutcome: v.optional(v.string()),
+  breakGlass: v.optional(v.string()),
+  review: v.optional(v.string()),
+});
+export type StateWords = v.InferOutput<typeof StateWords>;
+
+/** What executors handed in, likewise. */
+export const StateReport = v.strictObject({
+  outcome: v.optional(JsonObject),
+  rollbackOutcome: v.optional(JsonObject),
+});
+export type StateReport = v.InferOutput<typeof StateReport>;
+
+/** Ids of leases, likewise: each is its executor's secret. */
+export const StateLeases = v.strictObject({
+  lease: v.optional(v.string()),
+  lastLease: v.optional(v.string()),
+  reported: v.optional(v.string()),
+});
+export type StateLeases = v.InferOutput<typeof StateLeases>;
+
+/** The state row as it lies in storage: see `core/evidence/state`. What is not sealed is left out. */
+export const KeptAction = v.strictObject({
+  ...StoredAction.entries,
+  values: v.strictObject({
+    words: v.optional(v.string()),
+    report: v.optional(v.string()),
+    leases: v.optional(v.string()),
+  }),
+});
+export type KeptAction = v.InferOutput<typeof KeptAction>;

@@ -197,7 +197,8 @@ const details: Readonly<Record<NonNullable<ActionView["detail"]>, string>> = {
   policy: "by policy",
 };
 
-function statusOf({ state, detail, breakGlass }: ActionView): string {
+/** How it stands, in words of ours. */
+export function statusOf({ state, detail, breakGlass }: ActionView): string {
   if (state === "approved" && breakGlass !== null) return "Approved by breaking the glass, not yet claimed";
   return detail === null ? sayings[state] : `${sayings[state]}: ${details[detail]}`;
 }
@@ -218,10 +219,12 @@ function clocksOf({ deadlines }: ActionView): Card["clocks"] {
 /** The longest text of the agent's that is shown; the payload itself is never cut. */
 const maxAgentLines = 60;
 
-function agentSays({ reason, context }: ActionView): string[] {
+function agentSays({ reason, context, erased }: ActionView): string[] {
+  // That there was one is all that is left of it, and nothing to read.
+  const isForgotten = erased !== undefined && context !== null && Object.keys(context).length === 0;
   const said = [
     ...visibleLines(reason),
-    ...(context === null ? [] : visibleLines(JSON.stringify(context, null, 2))),
+    ...(context === null || isForgotten ? [] : visibleLines(JSON.stringify(context, null, 2))),
   ];
   if (said.length <= maxAgentLines) return said;
   return [...said.slice(0, maxAgentLines), `… ${said.length - maxAgentLines} more lines`];

@@ -1,7 +1,7 @@
 import type { Effect, State, Via, VoteDecision } from "../../schemas/action.ts";
 import type { ReviewVerdict } from "../../schemas/break-glass.ts";
 import type { Directory } from "../../schemas/directory.ts";
-import type { Actor } from "../../schemas/event.ts";
+import type { Actor, ShownCard } from "../../schemas/event.ts";
 import type { FeedbackLabel } from "../../schemas/feedback.ts";
 import type { Frozen } from "../../schemas/freeze.ts";
 import type { JsonObject } from "../../schemas/json.ts";
@@ -55,6 +55,8 @@ export type Facts = {
   readonly outOfScope: string | null;
   /** The freeze that keeps it from starting now; none where it is left out. */
   readonly frozen?: Frozen | null;
+  /** What the voter was shown; of a vote only. */
+  readonly shown?: ShownCard;
   /** Reads the conditions of the policy. */
   readonly judge: Judge;
 };

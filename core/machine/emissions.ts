@@ -119,6 +119,7 @@ const emissions = {
   voted: from("vote", (situation, command) => {
     const { seats, counted } = countWithVote(situation);
     const { person, identity, selectors } = voterOf(situation, command.actor.id);
+    const { shown } = situation.facts;
     const data = {
       person,
       decision: command.decision,
@@ -127,6 +128,7 @@ const emissions = {
       identity,
       seats,
       counted,
+      ...(shown !== undefined && { shown }),
     };
     return {
       type: "voted",

@@ -2,6 +2,7 @@ import type { Event, EventOf } from "../../schemas/event.ts";
 import type { ActionState, Lease, Outcome, Payload } from "../../schemas/stored.ts";
 import { noTimes } from "../../schemas/timings.ts";
 import { clocksOf } from "../clocks.ts";
+import { erasedText } from "../evidence/payload.ts";
 import { timesAfter } from "../timings.ts";
 import { signalAfter } from "../guardrail/signal.ts";
 
@@ -121,7 +122,7 @@ function changes(payload: Payload, state: ActionState, event: Event): Partial<Ac
       };
     case "rollback_started":
       return {
-        rollback: { startedBy: event.actor.id, reason: event.reason ?? "", outcome: null },
+        rollback: { startedBy: event.actor.id, reason: event.reason ?? erasedText, outcome: null },
         deadlines: { ...onlyReview(state), rollback: rollbackEnds(payload, event.at) },
       };
     case "rolled_back":
@@ -182,7 +183,7 @@ function glassBroken(state: ActionState, event: EventOf<"broke_glass">): Partial
     identity,
     use,
     incident,
-    reason: event.reason ?? "",
+    reason: event.reason ?? erasedText,
     at: event.at,
     dueAt: reviewDue,
   };
@@ -195,7 +196,7 @@ function glassBroken(state: ActionState, event: EventOf<"broke_glass">): Partial
 function reviewed(state: ActionState, event: EventOf<"reviewed">): Partial<ActionState> {
   if (state.breakGlass === null) return {};
   const { person: by, verdict } = event.data;
-  const review = { by, verdict, note: event.reason ?? "", at: event.at };
+  const review = { by, verdict, note: event.reason ?? erasedText, at: event.at };
   return { breakGlass: { ...state.breakGlass, review }, deadlines: { ...state.deadlines, review: null } };
 }
 
@@ -239,7 +240,7 @@ type ReportEvent =
 function outcomeOf(event: ReportEvent): Outcome {
   const { effect, evidence, startupMs } = event.data;
   const outcome = event.type === "executed" || event.type === "rolled_back" ? "succeeded" : "failed";
-  return { outcome, effect, summary: event.reason ?? "", evidence, startupMs, at: event.at };
+  return { outcome, effect, summary: event.reason ?? erasedText, evidence, startupMs, at: event.at };
 }
 
 function settled(state: ActionState, event: ReportEvent): Partial<ActionState> {

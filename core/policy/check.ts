@@ -6,6 +6,7 @@ import type { ProblemField } from "../../schemas/problem.ts";
 import type { PolicyFinding } from "../../schemas/operate.ts";
 import type { Endpoint } from "../../schemas/webhook.ts";
 import { engineArgs, isKnownEngineType, withEngineParts } from "../engine-actions.ts";
+import { retentionRemarks } from "../retention/classes.ts";
 import { conditionFindings } from "./condition-findings.ts";
 import { wordsOf } from "./condition-source.ts";
 import { freezeRemarks } from "./freeze-remarks.ts";
@@ -49,6 +50,7 @@ export function checkPolicy(document: unknown, surroundings: Surroundings): Chec
       const remarks = [
         ...(directory === null ? [] : staffingRemarks(contract, policy, directory)),
         ...tellingRemarks(contract, surroundings),
+        ...retentionRemarks(contract),
       ];
       return remarks.map(({ pointer, detail }) => ({ pointer: `${at}${pointer}`, detail }));
     }),

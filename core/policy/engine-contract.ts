@@ -5,6 +5,7 @@ import { canonicalJson } from "../canonical.ts";
 import { clockFaults } from "../clocks.ts";
 import { engineActions, engineArgs, engineRoles, isKnownEngineType } from "../engine-actions.ts";
 import { operatorsGroup, operatorsOf } from "../operators.ts";
+import { retentionFaults } from "../retention/classes.ts";
 import { conditionFaults } from "./condition-findings.ts";
 import { ruleFaults, staffingFaults } from "./rule-check.ts";
 
@@ -30,6 +31,7 @@ export function engineContractFaults(contract: Contract, directory: Directory | 
     ...fixedFaults(contract, engineActions[type].risk),
     ...rule,
     ...clockFaults(contract),
+    ...retentionFaults(contract),
     ...conditionFaults({ ...contract, args: engineArgs(type) }),
     ...(directory === null || rule.length > 0 ? [] : staffed(contract, directory)),
   ];

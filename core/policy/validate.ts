@@ -6,6 +6,7 @@ import type { ProblemField } from "../../schemas/problem.ts";
 import { clockFaults } from "../clocks.ts";
 import { isEngineType, withEngineParts } from "../engine-actions.ts";
 import { guardrailFaults } from "../guardrail/level.ts";
+import { retentionFaults } from "../retention/classes.ts";
 import { ok, refuse } from "../result.ts";
 import type { Result } from "../result.ts";
 import { argumentSchemaFaults } from "./argument-schema.ts";
@@ -91,6 +92,7 @@ function contractFaults(
     ...rule,
     ...riskFaults(contract),
     ...clockFaults(contract),
+    ...retentionFaults(contract),
     ...levelFaults(contract),
     ...attemptFaults(contract),
     ...schema,

@@ -1,4 +1,3 @@
-import { DurableObject } from "cloudflare:workers";
 import type { Command, Facts } from "../../core/machine/command.ts";
 import { isOver } from "../../core/machine/deadlines.ts";
 import { stoppedBecause, switchFor } from "../../core/kill-switch.ts";
@@ -6,34 +5,33 @@ import { engine } from "../../core/machine/emissions.ts";
 import { step, type Step } from "../../core/machine/step.ts";
 import type { OutboxRow } from "../../core/outbox.ts";
 import { judgeCondition as judge } from "../../core/policy/condition.ts";
-import { eventView } from "../../core/view.ts";
-import type { Callback } from "../../schemas/action.ts";
-import type { Shown } from "../../schemas/channel.ts";
-import type { Actor } from "../../schemas/event.ts";
-import { standingOf } from "../../schemas/standing.ts";
+import { goneRefusal } from "../../core/retention/gone.ts";
 import type { KillSwitch } from "../../schemas/kill-switch.ts";
 import type { Payload } from "../../schemas/stored.ts";
 import * as answers from "./answers.ts";
 import {
   contractNow,
+  erasedFault,
   frozenNow,
   judgedNow,
-  moving,
   nobody,
   placeOf,
   refusedIdempotency,
   scopeFault,
   stoppable,
 } from "./judging.ts";
-import { channelsAfter, glassOf } from "./glass.ts";
-import type { GlassReply, Known, NewAction, Reply, SendRight, Told } from "./messages.ts";
-import { Outbox, type Ack, type Failure } from "./outbox.ts";
-import { send } from "./outgoing.ts";
-import * as rows from "./rows.ts";
+import { append } from "./chain.ts";
+import { shownAt } from "./evidence.ts";
+import type { Order } from "./forgetting.ts";
+import { channelsAfter } from "./glass.ts";
+import type { NewAction, Reply, SendRight, Told } from "./messages.ts";
 import { newborn } from "./newborn.ts";
-import { recordedOf } from "./recorded.ts";
-import { Store, type Loaded } from "./store.ts";
-import { Waiters } from "./waiters.ts";
+import type { Ack, Failure } from "./outbox.ts";
+import { isPurged, purgeAll } from "./purged.ts";
+import { partsOf, ReadAction } from "./reading.ts";
+import type { Mark } from "./rows.ts";
+import { conceive } from "./sealing.ts";
+import type { Loaded } from "./store.ts";
 
 /**
  * One high-risk action, for its whole life. A thin shell around `core/machine`: load, step, commit, tell.
@@ -42,31 +40,20 @@ import { Waiters } from "./waiters.ts";
  * one at a time and a throw leaves nothing behind; the runtime's output gate holds back the answer until the write
  * is durable.
  */
-export class Action extends DurableObject<Env> {
-  readonly #store: Store;
-  readonly #outbox: Outbox;
-  readonly #waiters: Waiters;
-
-  constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env);
-    this.#store = new Store(ctx.storage);
-    this.#outbox = new Outbox(this.#store, (change) => send(env, ctx, change));
-    const registry = `${ctx.id.name?.split("/")[0] ?? ""}/registry`;
-    this.#waiters = new Waiters(ctx, (holders, now) =>
-      env.REGISTRY.getByName(registry).readers(holders, now),
-    );
-  }
-
+export class Action extends ReadAction {
   /** Takes a request in. The same key with the same body answers as the first time; with another body it is refused. */
   create(request: NewAction): Reply {
     const { known, key, fingerprint, origin } = request;
     const { requester } = request.payload;
     const command: Command = { type: "create", actor: { kind: requester.kind, id: requester.id } };
     const mark = { actor: requester.id, key: key ?? "", fingerprint };
-    const there = this.#store.load();
+    const there = this.store.whole();
     if (there !== null) {
-      return answers.replayOf(this.#store.sql, there, mark, origin) ?? refusedIdempotency(placeOf(there));
+      return answers.replayOf(this.store.sql, there, mark, origin) ?? refusedIdempotency(placeOf(there));
     }
+    const gone = this.#gone();
+    if (gone !== null) return gone;
+    if (isPurged(this.store.sql)) return { kind: "absent" };
     const payload: Payload = { ...request.payload, createdAt: Date.now() };
     const facts = {
       contract: payload.contract,
@@ -75,15 +62,15 @@ export class Action extends DurableObject<Env> {
       outOfScope: null,
       judge,
     };
-    return this.#commit({ payload, stored: newborn({ ...request, payload }) }, command, facts, mark, origin);
+    return this.#commit(conceive(payload, newborn({ ...request, payload })), command, facts, mark, origin);
   }
 
   /** The first answer to a request that was taken in before, whatever policy says of it now; null where there was none. */
   recall(agent: string, key: string, fingerprint: string, origin: string): Reply | null {
-    const there = this.#store.load();
+    const there = this.store.whole();
     return there === null
-      ? null
-      : answers.replayOf(this.#store.sql, there, { actor: agent, key, fingerprint }, origin);
+      ? this.#gone()
+      : answers.replayOf(this.store.sql, there, { actor: agent, key, fingerprint }, origin);
   }
 
   /**
@@ -91,13 +78,15 @@ export class Action extends DurableObject<Env> {
    * when the action has long moved on.
    */
   tell({ command, known, key, fingerprint, origin, epoch = null }: Told): Reply {
-    const before = this.#store.load();
-    if (before === null) return { kind: "absent" };
+    const before = this.store.whole();
+    if (before === null) return this.#gone() ?? { kind: "absent" };
     const mark = key === null ? null : { actor: command.actor.id, key, fingerprint };
-    const replay = mark === null ? null : answers.replayOf(this.#store.sql, before, mark, origin);
+    const replay = mark === null ? null : answers.replayOf(this.store.sql, before, mark, origin);
     if (replay !== null) return replay;
     this.#obey(known.switches);
-    const there = this.#store.load() ?? before;
+    const there = this.store.load() ?? before;
+    const erased = erasedFault(there, command.type);
+    if (erased !== null) return { kind: "refused", refusal: erased, place: placeOf(there) };
     const contract = judgedNow.has(command.type) ? contractNow(there.payload, known) : there.payload.contract;
     if (contract === undefined) return { kind: "needsContract", type: there.payload.type };
     const outOfScope = command.type === "claim" ? scopeFault(there.payload, known, command.actor.id) : null;
@@ -114,131 +103,78 @@ export class Action extends DurableObject<Env> {
     return this.#commit(current, command, facts, mark, origin, epoch);
   }
 
-  /** The action as JSON text; null where there is none. Shows what time has already made true, and writes nothing. */
-  view(origin?: string): string | null {
-    const there = this.#store.load();
-    return there === null
-      ? null
-      : JSON.stringify(answers.viewAt(there, origin ?? there.stored.origin, Date.now()));
-  }
-
-  /**
-   * Like `view`, once `seq` has grown past `afterSeq` or `waitMs` are over. Without a seq it waits only while somebody
-   * else is to move: whoever comes after the decision has it at once (peer failure P8).
-   */
-  async wait(afterSeq: number | null, waitMs: number, origin: string): Promise<string | null> {
-    const there = this.#store.load();
-    if (there === null) return null;
-    const { seq, state } = there.stored.state;
-    if (afterSeq === null ? moving.has(state) : seq <= afterSeq) await this.#waiters.next(waitMs);
-    return this.view(origin);
-  }
-
-  /** What was asked, for another policy to be held against: a `Recorded` as JSON text; null where nothing is kept. */
-  recorded(): string | null {
-    const there = this.#store.load();
-    return there === null ? null : JSON.stringify(recordedOf(there.payload));
-  }
-
-  /** The log after a seq, oldest first, as a JSON array; null where there is no action. */
-  events(afterSeq: number): string | null {
-    const there = this.#store.load();
-    if (there === null) return null;
-    return JSON.stringify(
-      rows.readEvents(this.#store.sql, afterSeq).map((event) => eventView(there.payload, event)),
-    );
-  }
-
-  /** The stream: a WebSocket that hibernates, so that a waiter costs nothing. The Worker has authenticated the caller. */
-  override fetch(request: Request): Response {
-    const there = this.#store.load();
-    if (there === null) return new Response(null, { status: 404 });
-    const standing = standingOf(request);
-    if (standing === null) return new Response(null, { status: 400 });
-    const { searchParams, origin } = new URL(request.url);
-    const missed = rows.readEvents(this.#store.sql, Number(searchParams.get("afterSeq") ?? 0));
-    return this.#waiters.open(answers.messagesOf(there, missed), origin, standing);
-  }
-
-  /** Somebody's access may have ended: closes the streams of those who may not read any more. @returns how many stay. */
-  recheck(): Promise<number> {
-    return this.#waiters.recheck(Date.now());
-  }
-
-  override webSocketClose(socket: WebSocket, code: number): void {
-    this.#waiters.close(socket, code);
-  }
-
-  override webSocketError(): void {
-    // The runtime drops the socket; whoever held it comes back and asks for what came after its last seq.
-  }
-
   /** What the Board and the recipients have. */
   acknowledge(acks: Ack[]): void {
     const now = Date.now();
-    if (this.#outbox.acknowledge(acks, now)) this.ctx.waitUntil(this.#outbox.flush(now));
+    if (this.store.load() === null) this.grave.acknowledge(acks, now);
+    else if (this.outbox.acknowledge(acks, now)) this.ctx.waitUntil(this.outbox.flush(now));
   }
 
   /** The right to send one row to a channel, so that a message that comes twice makes one card (peer failure P16). */
   beginSend(row: Ack): SendRight {
     const now = Date.now();
+    if (this.store.load() === null) return { kind: "settled" };
     this.#tick();
-    const begun = this.#outbox.begin(row, now);
+    const begun = this.outbox.begin(row, now);
     const sight = begun.kind === "send" ? this.sight(begun.shown, begun.unsure) : null;
     if (begun.kind !== "send") return begun;
     return sight === null ? { kind: "settled" } : { kind: "send", body: sight };
-  }
-
-  /** What a channel has to show of the action, a `Sight` as JSON text; null where there is no action. */
-  sight(shown: Shown | null = null, unsure = false): string | null {
-    const there = this.#store.load();
-    return there === null ? null : JSON.stringify(answers.sightOf(there, shown, unsure, Date.now()));
   }
 
   /** A delivery did not arrive; it is tried again, or kept as a dead letter, and the next level is told at once. */
   deliveryFailed(failure: Failure): void {
     this.#tick();
     const now = Date.now();
-    const { dead, escalate } = this.#outbox.failed(failure, now, Math.random());
+    const { dead, escalate } = this.outbox.failed(failure, now, Math.random());
     if (escalate !== null) this.#engineDoes({ type: "escalate", actor: engine, level: escalate });
-    if (dead) this.ctx.waitUntil(this.#outbox.flush(now));
+    if (dead) this.ctx.waitUntil(this.outbox.flush(now));
   }
 
   /** Sends a dead letter again from the start. @returns false where there is no such dead letter. */
   redeliver(letter: Ack): boolean {
     const now = Date.now();
-    const revived = this.#outbox.revive(letter, now);
-    if (revived) this.ctx.waitUntil(this.#outbox.flush(now));
+    const revived = this.outbox.revive(letter, now);
+    if (revived) this.ctx.waitUntil(this.outbox.flush(now));
     return revived;
   }
 
-  /** Does what is overdue. The sweep calls it for an action whose alarm has not run. */
+  /** Does what is overdue. The sweep calls it for an action whose alarm has not run, or that is not held any more. */
   async poke(): Promise<void> {
+    await this.#attend(false);
+  }
+
+  /** Lets go of a class before its time, because somebody in charge wants it. `body` is then an `EraseAnswer` as JSON text. */
+  async erase(order: Order): Promise<Reply> {
+    const now = Date.now();
+    if (this.store.load() === null) return this.#gone() ?? { kind: "absent" };
     this.#tick();
-    await this.#outbox.flush(Date.now());
+    const done = await this.forgetting.now(order, now);
+    const there = this.store.load();
+    if (!done.ok) {
+      return { kind: "refused", refusal: done.error, place: there === null ? null : placeOf(there) };
+    }
+    await this.grave.attend(now);
+    return answers.erasedAnswer(there ?? this.store.tombstone(), done.value);
+  }
+
+  /** Forgets everything, whatever state it is in, with the workspace that it is of. */
+  async purge(now: number): Promise<void> {
+    for (const socket of this.ctx.getWebSockets()) this.waiters.close(socket, 1000);
+    if (isPurged(this.store.sql)) return;
+    await purgeAll(this.ctx.storage, now);
+    ({
+      store: this.store,
+      outbox: this.outbox,
+      forgetting: this.forgetting,
+      grave: this.grave,
+    } = partsOf(this.ctx, this.env));
   }
 
   /** Cancels it where a kill switch is engaged for its type, if it has not begun to run. */
   async stop(switches: KillSwitch[]): Promise<void> {
     this.#tick();
     this.#obey(switches);
-    await this.#outbox.flush(Date.now());
-  }
-
-  /** What the Board is to hold of this action, an `ActionChanged` as JSON text; null where there is none. */
-  refresh(): string | null {
-    const there = this.#store.load();
-    return there === null ? null : JSON.stringify(this.#outbox.change(there, [], false));
-  }
-
-  /** What somebody may do about breaking the glass, now. */
-  glass(known: Known, actor: Actor): GlassReply {
-    const there = this.#store.load();
-    return there === null ? { kind: "absent" } : glassOf(there, known, actor, Date.now());
-  }
-
-  callback(): Callback | null {
-    return this.#store.load()?.payload.callback ?? null;
+    await this.outbox.flush(Date.now());
   }
 
   /**
@@ -248,64 +184,79 @@ export class Action extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     let patienceMs = 0;
     try {
-      this.#store.alarmWentOff(Date.now());
-      this.#tick();
-      await this.#outbox.flush(Date.now());
+      this.store.alarmWentOff(Date.now());
+      await this.#attend(true);
     } catch (error) {
       console.error("alarm", this.ctx.id.name, error);
       patienceMs = failedAlarmMs;
     } finally {
-      this.#store.write(() => this.#store.load(), patienceMs);
+      this.store.arm(patienceMs);
     }
+  }
+
+  /** Everything that is due. `patient`: what is held is asked about again only when the log said so. */
+  async #attend(patient: boolean): Promise<void> {
+    if (await this.grave.attend(Date.now())) return;
+    this.#tick();
+    await this.outbox.flush(Date.now());
+    await this.forgetting.letGo(Date.now(), patient);
+    await this.grave.attend(Date.now());
+  }
+
+  /** The answer to whoever asks something of an action that was let go of; null where there is none. */
+  #gone(): Extract<Reply, { kind: "refused" }> | null {
+    const stone = this.store.tombstone();
+    return stone === null ? null : { kind: "refused", refusal: goneRefusal(stone), place: null };
   }
 
   #commit(
     there: Loaded,
     command: Command,
     facts: Facts,
-    mark: rows.Mark | null,
+    mark: Mark | null,
     origin: string,
     epoch: number | null = null,
   ): Reply {
     const now = Date.now();
     const { payload, stored } = there;
-    const taken = step(payload, stored.state, command, facts, now);
+    const shown = command.type === "vote" ? { shown: shownAt(there, now) } : {};
+    const taken = step(payload, stored.state, command, { ...facts, ...shown }, now);
     if (taken.events.length > 0) this.#append(there, taken, mark, now, epoch);
-    const after = this.#store.load() ?? there;
+    const after = this.store.load() ?? there;
     if (taken.refusal !== null) return { kind: "refused", refusal: taken.refusal, place: placeOf(after) };
-    return answers.doneAt(this.#store.sql, after, taken.answerSeq ?? after.stored.state.seq, origin, true);
+    return answers.doneAt(this.store.sql, after, taken.answerSeq ?? after.stored.state.seq, origin, true);
   }
 
-  #append(there: Loaded, taken: Step, mark: rows.Mark | null, now: number, epoch: number | null): void {
+  #append(there: Loaded, taken: Step, mark: Mark | null, now: number, epoch: number | null): void {
     const { payload, stored } = there;
     const { state, events, refusal } = taken;
-    const { sql } = this.#store;
+    const { sql } = this.store;
     // The Board must know of every action and of its end; the steps between may reach it a little late.
     const confirm = stored.state.seq === 0 || isOver(payload, state);
     let entered: OutboxRow[] = [];
-    const after = this.#store.write(() => {
-      if (stored.state.seq === 0) rows.createAction(sql, payload);
+    const after = this.store.write(() => {
+      if (stored.state.seq === 0) this.store.create(there);
+      const { links: _, ...own } = there;
       // The key belongs to the command that was carried out: a refused one may come again and be judged anew.
-      const last = refusal === null ? events.at(-1) : undefined;
-      for (const event of events) rows.insertEvent(sql, event, event === last ? mark : null);
-      const next = { payload, stored: { ...stored, state, channels: channelsAfter(there, events) } };
-      entered = this.#outbox.enter(next, events, now);
-      return { payload, stored: this.#outbox.telling(next, confirm, now) };
+      const grown = append(sql, own, state, events, refusal === null ? mark : null);
+      const next = { ...grown, stored: { ...grown.stored, channels: channelsAfter(there, events) } };
+      entered = this.outbox.enter(next, events, now);
+      return { ...next, stored: this.outbox.telling(next, confirm, now) };
     });
     if (after === null) return;
-    this.#waiters.announce(answers.messagesOf(after, events), epoch, now);
-    this.ctx.waitUntil(this.#outbox.first(after, entered, confirm));
+    this.waiters.announce(answers.messagesOf(after, events), epoch, now);
+    this.ctx.waitUntil(this.outbox.first(after, entered, confirm));
   }
 
   /** Deadlines that have passed become events, and notices that nobody confirms dead letters. */
   #tick(): void {
     this.#engineDoes({ type: "tick", actor: engine });
-    const level = this.#outbox.giveUp(Date.now());
+    const level = this.outbox.giveUp(Date.now());
     if (level !== null) this.#engineDoes({ type: "escalate", actor: engine, level });
   }
 
   #engineDoes(command: Command): void {
-    const there = this.#store.load();
+    const there = this.store.load();
     if (there === null) return;
     const facts = { contract: null, directory: nobody, operator: false, outOfScope: null, judge };
     const taken = step(there.payload, there.stored.state, command, facts, Date.now());
@@ -314,7 +265,7 @@ export class Action extends DurableObject<Env> {
 
   /** Whatever it was told: with a kill switch engaged for its type it waits for nobody any more. */
   #obey(switches: readonly KillSwitch[] = []): void {
-    const there = this.#store.load();
+    const there = this.store.load();
     const engaged = there === null ? null : switchFor(switches, there.payload.type);
     if (engaged === null || !stoppable.has(there?.stored.state.state ?? "cancelled")) return;
     this.#engineDoes({ type: "stopByPolicy", actor: engine, reason: stoppedBecause(engaged) });

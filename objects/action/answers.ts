@@ -3,24 +3,51 @@ import { nowOf } from "../../core/machine/step.ts";
 import { eventView, viewOf } from "../../core/view.ts";
 import type { ActionView } from "../../schemas/action.ts";
 import type { Shown, Sight } from "../../schemas/channel.ts";
+import type { EraseAnswer } from "../../schemas/erase.ts";
 import type { Event } from "../../schemas/event.ts";
+import { retentionClasses } from "../../schemas/retention.ts";
+import type { Tombstone } from "../../schemas/tombstone.ts";
 import { leaseAnswer, placeOf, refusedIdempotency } from "./judging.ts";
 import type { Reply } from "./messages.ts";
+import { readEvents } from "./chain.ts";
+import { erasedByOf } from "./retention.ts";
 import * as rows from "./rows.ts";
 import type { Loaded } from "./store.ts";
 
 /** What an action answers: to a command, to one that came before, to whoever looks or listens. Nothing here writes. */
 
 /** As it is at `now` (epoch ms), with what time has already made true. */
-export function viewAt({ payload, stored }: Loaded, origin: string, now: number): ActionView {
-  return viewOf(payload, nowOf(payload, stored.state, now), origin);
+export function viewAt(there: Loaded, origin: string, now: number): ActionView {
+  const { payload, stored } = there;
+  return viewOf(payload, nowOf(payload, stored.state, now), origin, {
+    ...stored,
+    asked: erasedByOf(there),
+  });
+}
+
+/** What is gone of an action, or of the one that a tombstone is of. `fresh`: something has gone just now. */
+export function erasedAnswer(left: Loaded | Tombstone | null, fresh: boolean): Reply {
+  if (left === null) return { kind: "absent" };
+  const gone = "erasedAt" in left;
+  const id = gone ? left.action : left.payload.id;
+  const times = (gone ? left.erased : left.stored.erased) ?? {};
+  const erased = retentionClasses.flatMap((name) => {
+    const at = times[name];
+    return at === undefined ? [] : [{ class: name, at: new Date(at).toISOString() }];
+  });
+  const seq = gone ? left.events : left.stored.state.seq;
+  const answer: EraseAnswer = { id, erased, gone };
+  return { kind: "done", body: JSON.stringify(answer), seq, lease: null, fresh };
 }
 
 /** What a channel has to show. */
 export function sightOf(there: Loaded, shown: Shown | null, unsure: boolean, now: number): Sight {
   const { description, rollback } = there.payload.contract;
   const told = { description: description ?? null, rollback: rollback !== null };
-  return { action: viewAt(there, there.stored.origin, now), told, shown, unsure };
+  const { contract } = there.payload;
+  const erasedAt = there.stored.erased?.[contract.retention.payload];
+  const stub = erasedAt === undefined ? {} : { stub: new Date(erasedAt).toISOString() };
+  return { action: viewAt(there, there.stored.origin, now), told, shown, unsure, ...stub };
 }
 
 /** One stream message an event, for whoever came by that address. */
@@ -29,7 +56,7 @@ export function messagesOf(
   events: readonly Event[],
 ): (origin: string) => string[] {
   return (origin) => {
-    const action = viewOf(payload, stored.state, origin);
+    const action = viewOf(payload, stored.state, origin, stored);
     return events.map((event) => JSON.stringify({ event: eventView(payload, event), action }));
   };
 }
@@ -43,18 +70,19 @@ export function replayOf(sql: SqlStorage, there: Loaded, mark: rows.Mark, origin
 }
 
 /** The answer of the command that ended at `seq`, also when the action has moved on since. */
-export function doneAt(
-  sql: SqlStorage,
-  { payload, stored }: Loaded,
-  seq: number,
-  origin: string,
-  fresh: boolean,
-): Reply {
+export function doneAt(sql: SqlStorage, there: Loaded, seq: number, origin: string, fresh: boolean): Reply {
+  const { payload, stored } = there;
   if (seq === stored.state.seq) {
     const lease = leaseAnswer(payload, stored.state.lease);
-    return { kind: "done", body: JSON.stringify(viewOf(payload, stored.state, origin)), seq, lease, fresh };
+    return {
+      kind: "done",
+      body: JSON.stringify(viewOf(payload, stored.state, origin, stored)),
+      seq,
+      lease,
+      fresh,
+    };
   }
-  const log = rows.readEvents(sql, 0);
+  const log = readEvents(sql, there, 0);
   const then = foldAll(
     payload,
     log.filter((event) => event.seq <= seq),
@@ -65,5 +93,5 @@ export function doneAt(
   );
   const shown = claimed === undefined ? then : stored.state;
   const lease = leaseAnswer(payload, then.lease);
-  return { kind: "done", body: JSON.stringify(viewOf(payload, shown, origin)), seq, lease, fresh };
+  return { kind: "done", body: JSON.stringify(viewOf(payload, shown, origin, stored)), seq, lease, fresh };
 }

@@ -21,6 +21,15 @@ export function findCard(sql: SqlStorage, sink: string): Kept | null {
   return { shown, heldUntil };
 }
 
+/** Every recipient that has a card, or may have one. */
+export function knownCards(sql: SqlStorage): string[] {
+  if (!hasCards(sql)) return [];
+  return sql
+    .exec<{ sink: string }>("SELECT sink FROM cards ORDER BY sink")
+    .toArray()
+    .map(({ sink }) => sink);
+}
+
 /** From now until `until` (epoch ms) nobody else may send to this recipient. */
 export function holdCard(sql: SqlStorage, sink: string, until: number): void {
   sql.exec(

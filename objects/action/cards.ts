@@ -49,7 +49,13 @@ export function begin(sql: SqlStorage, { seq, sink }: { seq: number; sink: strin
     return { kind: "held" };
   }
   const shown = card?.shown ?? null;
-  if (shown !== null && shown.seq >= seq && !besideCard.has(row.type)) {
+  // What is to be forgotten is edited out of the card whichever state it shows; without a card there is nothing to do.
+  const isErasure = row.type === "action.erased";
+  if (isErasure && card === null) {
+    closeOutbox(sql, seq, sink, now);
+    return { kind: "settled" };
+  }
+  if (!isErasure && shown !== null && shown.seq >= seq && !besideCard.has(row.type)) {
     closeOutbox(sql, seq, sink, now);
     return { kind: "settled" };
   }

@@ -4,6 +4,8 @@ import { switchFor } from "../../core/kill-switch.ts";
 import { isEngineType } from "../../core/engine-actions.ts";
 import type { Command } from "../../core/machine/command.ts";
 import { engine } from "../../core/machine/emissions.ts";
+import { classOf } from "../../core/evidence/payload.ts";
+import type { Refusal } from "../../core/refusal.ts";
 import { chainRefusal } from "../../core/scope.ts";
 import type { State } from "../../schemas/action.ts";
 import type { Directory } from "../../schemas/directory.ts";
@@ -65,6 +67,17 @@ export function scopeFault(payload: Payload, { directory, roles }: Known, execut
   if (agent === undefined) return "Only an agent of this workspace claims.";
   return chainRefusal(executor, directory.agents, roles, payload.contract, payload.target)?.detail ?? null;
 }
+
+/** What cannot be done to an action any more once what it would run is gone; null where nothing is in the way. */
+export function erasedFault({ payload, stored }: Loaded, command: Command["type"]): Refusal | null {
+  const { erased = {} } = stored;
+  const parts = ["/args", "/target", "/rollbackPlan"].map((part) => classOf(payload.contract, part));
+  if (!runs.has(command) || parts.every((name) => erased[name] === undefined)) return null;
+  const detail =
+    "What it would run is erased, so nothing can be run or rolled back any more. Ask for a new action.";
+  return { code: "gone", detail };
+}
+const runs: ReadonlySet<Command["type"]> = new Set<Command["type"]>(["claim", "rollback"]);
 
 export const placeOf = ({ stored }: Loaded): Place => ({
   state: stored.state.state,

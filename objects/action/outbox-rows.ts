@@ -117,8 +117,8 @@ const Sums = v.object({
 /** When the next open row comes due (epoch ms, null where none is open), and what came of all of them so far. */
 export function sumOutbox(sql: SqlStorage): Answers & { readonly due: number | null } {
   const sums = `SELECT MIN(due) FILTER (WHERE status = 'open') AS due, COUNT(*) FILTER (WHERE status = 'open') AS open,
-    COUNT(*) FILTER (WHERE status = 'delivered') AS delivered, COALESCE(SUM(failed), 0) AS failed,
-    MIN(noted) FILTER (WHERE status = 'delivered' AND sink <> 'callback') AS notifiedAt, MAX(noted) AS lastAt
+    COUNT(*) FILTER (WHERE status = 'delivered' AND type <> 'action.erased') AS delivered, COALESCE(SUM(failed), 0) AS failed,
+    MIN(noted) FILTER (WHERE status = 'delivered' AND sink <> 'callback' AND type <> 'action.erased') AS notifiedAt, MAX(noted) AS lastAt
     FROM outbox`;
   return v.parse(Sums, sql.exec(sums).one());
 }
@@ -139,7 +139,7 @@ export function closeOutbox(sql: SqlStorage, seq: number, sink: string, now: num
 export function closeShown(sql: SqlStorage, sink: string, seq: number, now: number): void {
   sql.exec(
     `UPDATE outbox SET status = 'delivered', due = NULL, noted = ? WHERE sink = ? AND seq <= ? AND status = 'open'
-      AND type NOT IN ('action.reminded', 'action.escalated')`,
+      AND type NOT IN ('action.reminded', 'action.escalated', 'action.erased')`,
     now,
     sink,
     seq,

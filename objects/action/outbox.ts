@@ -1,6 +1,7 @@
 import { isOver } from "../../core/machine/deadlines.ts";
 import {
   isChannel,
+  isEditable,
   neverConfirmed,
   nextTry,
   reportDue,
@@ -15,19 +16,30 @@ import type { Event } from "../../schemas/event.ts";
 import type { ActionChanged } from "../../schemas/message.ts";
 import type { Suppression } from "../../schemas/notice.ts";
 import type { StoredAction } from "../../schemas/stored.ts";
+import { knownCards } from "./card-rows.ts";
 import * as cards from "./cards.ts";
 import { changeOf, deliveryOf } from "./outgoing.ts";
 import * as rows from "./outbox-rows.ts";
-import type { Loaded, Store } from "./store.ts";
+import type { Loaded } from "./loaded.ts";
+import type { Store } from "./store.ts";
 
 /** How long the Board may miss a step that neither opens nor ends an action before it is told again. */
 const boardPatienceMs = 10 * 60_000;
 
 /**
  * `shown`: the card that the recipient has now. `suppressed`: why there is none. `news`: of what the Board has, where it is
- * the Board that has it.
+ * the Board that has it, and `ledger` of what the ledger has, where there is one.
  */
-export type Ack = { seq: number; sink: string; shown?: Shown; suppressed?: Suppression; news?: number };
+export type Ack = {
+  seq: number;
+  sink: string;
+  shown?: Shown;
+  suppressed?: Suppression;
+  news?: number;
+  ledger?: InLedger;
+};
+/** What the ledger has: the action's number there, and how many of its events its last seal covers. */
+export type InLedger = { number: number; sealed: number };
 export type Failure = {
   seq: number;
   sink: string;
@@ -80,9 +92,11 @@ export class Outbox {
     let woken = false;
     this.#store.write(() => {
       let { stored } = there;
-      for (const { seq, sink, shown, suppressed, news = 0 } of acks) {
-        if (sink === "board") stored = boardHas(there, { seq, news }, now);
-        else if (suppressed !== undefined) {
+      for (const { seq, sink, shown, suppressed, news = 0, ledger } of acks) {
+        if (sink === "board") {
+          const told = { payload: there.payload, stored: inLedger(stored, ledger) };
+          stored = boardHas(told, { seq, news, ledger }, now);
+        } else if (suppressed !== undefined) {
           if (cards.suppress(this.#store.sql, { seq, sink }, suppressed, now)) woken = true;
         } else rows.closeOutbox(this.#store.sql, seq, sink, now);
         if (shown !== undefined && cards.settle(this.#store.sql, sink, shown, now)) woken = true;
@@ -197,6 +211,17 @@ export class Outbox {
     if (after !== null) await this.#hand(after, due, tellBoard);
   }
 
+  /** The state row of an action that has let go of something at `now` (epoch ms): its cards are to be edited, and the Board to be told. */
+  forgotten(before: StoredAction, now: number): StoredAction {
+    const { askAt: _, ...stored } = before;
+    const seq = -Object.keys(stored.erased ?? {}).length;
+    for (const sink of knownCards(this.#store.sql).filter(isEditable)) {
+      const row = { seq, sink, type: "action.erased", at: now, tries: 1, sends: 0, due: now } as const;
+      rows.insertOutbox(this.#store.sql, row);
+    }
+    return { ...stored, boardDue: now, news: stored.news + 1 };
+  }
+
   /** What the Board and the recipients are told, as it is now. */
   change(there: Loaded, due: readonly OutboxRow[], ack: boolean): ActionChanged {
     const { delivered, failed, notifiedAt } = rows.sumOutbox(this.#store.sql);
@@ -228,16 +253,29 @@ function levelAfter({ stored }: Loaded, sink: string): number | null {
     : null;
 }
 
-/** An acknowledgement of what was told before there was more to tell confirms nothing of that. */
+/** What the ledger says only grows; a number never changes. */
+function inLedger(stored: StoredAction, ledger: InLedger | undefined): StoredAction {
+  if (ledger === undefined) return stored;
+  const { number = ledger.number } = stored;
+  const sealed = Math.max(stored.sealed ?? 0, ledger.sealed);
+  return number === stored.number && sealed === stored.sealed ? stored : { ...stored, number, sealed };
+}
+
+/**
+ * An acknowledgement of what was told before there was more to tell confirms nothing of that. One that speaks for the ledger settles
+ * the end of an action only once that is sealed there; one from where there is no ledger cannot say so, and settles it.
+ */
 function boardHas(
-  { payload, stored }: Loaded,
-  { seq, news }: { seq: number; news: number },
+  { payload, stored }: Pick<Loaded, "payload" | "stored">,
+  { seq, news, ledger }: { seq: number; news: number; ledger?: InLedger | undefined },
   now: number,
 ): StoredAction {
   if (stored.boardDue === null && seq <= stored.boardSeq) return stored;
   const boardSeq = Math.max(stored.boardSeq, seq);
   if (news < stored.news) return { ...stored, boardSeq };
-  if (boardSeq >= stored.state.seq) return { ...stored, boardSeq, boardDue: null };
   const ended = isOver(payload, stored.state);
+  const unsealed = ended && ledger !== undefined && (stored.sealed ?? 0) < stored.state.seq;
+  if (unsealed) return { ...stored, boardSeq };
+  if (boardSeq >= stored.state.seq) return { ...stored, boardSeq, boardDue: null };
   return { ...stored, boardSeq, boardDue: ended ? stored.boardDue : now + boardPatienceMs };
 }

@@ -3,14 +3,16 @@ import { nextDue } from "../../core/machine/deadlines.ts";
 import { timingsOf } from "../../core/timings.ts";
 import { summaryOf, viewOf, withoutPayload } from "../../core/view.ts";
 import type { ActionChanged, Delivery, Sends } from "../../schemas/message.ts";
-import type { Loaded } from "./store.ts";
+import { retentionClasses } from "../../schemas/retention.ts";
+import { seenOf } from "./evidence.ts";
+import type { Loaded } from "./loaded.ts";
 
 /** A queue message holds 128 KB; ten views without payload stay well under half of that. */
 const deliveriesPerMessage = 10;
 
 /** One recipient's notice of one event, rendered from the action as it is now. */
-export function deliveryOf({ payload, stored: { state, origin } }: Loaded, row: OutboxRow): Delivery {
-  const view = withoutPayload(viewOf(payload, state, origin));
+export function deliveryOf({ payload, stored }: Loaded, row: OutboxRow): Delivery {
+  const view = withoutPayload(viewOf(payload, stored.state, stored.origin, stored));
   const { seq, sink, type, at } = row;
   return { workspace: payload.workspace, action: payload.id, seq, sink, type, at, view };
 }
@@ -18,8 +20,10 @@ export function deliveryOf({ payload, stored: { state, origin } }: Loaded, row: 
 /** What the consumers are told beside where the action stands. `ack`: it wants to know that the Board has it. */
 export type Outgoing = Pick<ActionChanged, "ack" | "deadLetters" | "deliveries"> & { sends: Sends };
 
-export function changeOf({ payload, stored }: Loaded, outgoing: Outgoing): ActionChanged {
+export function changeOf(there: Loaded, outgoing: Outgoing): ActionChanged {
+  const { payload, stored } = there;
   const { state, news } = stored;
+  const erased = retentionClasses.filter((name) => stored.erased?.[name] !== undefined);
   return {
     workspace: payload.workspace,
     action: payload.id,
@@ -29,6 +33,8 @@ export function changeOf({ payload, stored }: Loaded, outgoing: Outgoing): Actio
     ...(state.signals !== undefined && { signals: state.signals }),
     dueAt: nextDue(payload, state)?.at ?? null,
     news,
+    ...(outgoing.ack && { evidence: seenOf(there) }),
+    ...(erased.length > 0 && { erased }),
     ...outgoing,
   };
 }

@@ -1,7 +1,12 @@
 import { baseOf, type Standing } from "../../core/engine-change.ts";
 import { refusal, type Refusal } from "../../core/refusal.ts";
 import { ok, type Result } from "../../core/result.ts";
-import type { ChangeResult, EngineChange, EngineChangeKind } from "../../schemas/engine-change.ts";
+import {
+  isElsewhere,
+  type ChangeResult,
+  type EngineChange,
+  type EngineChangeKind,
+} from "../../schemas/engine-change.ts";
 import type { Contract } from "../../schemas/policy.ts";
 import type { Snapshot } from "../../schemas/snapshot.ts";
 import * as directory from "./directory.ts";
@@ -75,6 +80,9 @@ const appliers: { readonly [Kind in EngineChangeKind]: Apply<Kind> } = {
   },
   "switch.release": (sql, { scope }, { actor, now }) =>
     said(releaseSwitch(sql, { scope, actor, now }), `${scope} is released`),
+  // Neither is kept here: whoever carries them out says what came of it.
+  "hold.release": (_, { hold }) => ok({ summary: `${hold} is released` }),
+  "workspace.purge": (_, { workspace }) => ok({ summary: `${workspace} is being forgotten` }),
   "guardrail.loosen": (sql, change, { actor, now, action, contracts }) => {
     const because = `${action} was approved`;
     const done = loosen(sql, contracts, change, { actor, because, now, action });
@@ -138,6 +146,8 @@ export type Proposed = {
   result: ChangeResult | null;
   /** What it was asked on has changed since: it will not be made. Left out by a Registry of before. */
   stale?: boolean;
+  /** JSON text of an `EngineChange` that is carried out elsewhere; left out for all others and once something has come of it. */
+  elsewhere?: string;
 };
 
 /** What waits under an action; `base` is what it would be made on this moment, `kind` null once something has come of it. Null where nothing is known of it. */
@@ -152,25 +162,31 @@ export function proposalOf(
   const { change, actor, base, result } = row;
   if (change === null) return { kind: null, actor, base, result };
   const current = baseOf(change, standingOf(sql, snapshot, now), sha256Hex);
-  return { kind: change.kind, actor, base: current, result, stale: current !== base };
+  const text = isElsewhere(change) ? { elsewhere: JSON.stringify(change) } : {};
+  return { kind: change.kind, actor, base: current, result, stale: current !== base, ...text };
 }
 
 export type CarriedOut = ChangeResult & { key?: string };
 
 /**
  * Carries an approved change out, once: whoever comes again gets what came of it the first time, without the text of a key. Nothing is
- * changed where it would be made on something else by now, or does not fit any more.
+ * changed where it would be made on something else by now, or does not fit any more. `came` is what has come of one that is
+ * carried out elsewhere.
  */
 export function carryOut(
   sql: SqlStorage,
   snapshot: Snapshot,
-  { action, now }: { action: string; now: number },
+  { action, now, came }: { action: string; now: number; came?: ChangeResult },
   workspace: string,
 ): CarriedOut | null {
   const row = findProposal(sql, action);
   if (row === null) return null;
   const { change, base, actor, result } = row;
   if (result !== null || change === null) return result;
+  if (isElsewhere(change)) {
+    if (came === undefined) throw new Error("a change that is carried out elsewhere");
+    return settle(sql, { action, actor, now }, came);
+  }
   if (baseOf(change, standingOf(sql, snapshot, now), sha256Hex) !== base) {
     const summary = "nothing was changed: what it was asked on has changed since";
     return settle(sql, { action, actor, now }, { applied: false, summary });

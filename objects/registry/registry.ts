@@ -22,7 +22,7 @@ import { unnamed } from "./store.ts";
  */
 export class Registry extends RulesRegistry {
   async createSecret(now: number, actor = unnamed): Promise<webhooks.NewSecret> {
-    const made = await this.#makeSecret();
+    const made = this.#makeSecret();
     return this.store.write((sql) => webhooks.createSecret(sql, made, { actor, now }));
   }
 
@@ -37,7 +37,7 @@ export class Registry extends RulesRegistry {
     now: number;
     actor?: string;
   }): Promise<Result<webhooks.NewSecret, Refusal>> {
-    const made = await this.#makeSecret(id);
+    const made = this.#makeSecret(id);
     return this.store.write((sql) => webhooks.rotateSecret(sql, { made, overlapMs }, { actor, now }));
   }
 
@@ -55,7 +55,7 @@ export class Registry extends RulesRegistry {
   /** What notices are signed with, or why they cannot be. Rows from before they were sealed are sealed on the way. */
   async signing({ secretId, now }: { secretId: string; now: number }): Promise<Signing> {
     const rows = this.store.read((sql) => webhooks.signingRows(sql, secretId, now), []);
-    const { secrets, fault, stale } = await openSecrets(this.env, this.store.workspace, rows);
+    const { secrets, fault, stale } = openSecrets(this.env, this.store.workspace, rows);
     if (stale.length > 0) {
       this.store.write((sql) => {
         for (const { number, was, stored } of stale) writeSecret(sql, number, was, stored);
@@ -69,7 +69,7 @@ export class Registry extends RulesRegistry {
     now: number,
     actor = unnamed,
   ): Promise<Result<webhooks.NewEndpoint, Refusal>> {
-    const made = await this.#makeSecret();
+    const made = this.#makeSecret();
     return this.store.write((sql) => webhooks.createEndpoint(sql, body, made, { actor, now }));
   }
 
@@ -142,9 +142,16 @@ export class Registry extends RulesRegistry {
     return this.store.write((sql) => engine.keepFirst(sql, made, Date.now()));
   }
 
-  /** Before any transaction and never inside one, because sealing is asynchronous. */
-  #makeSecret(id = newId("whs")): Promise<Made> {
+  #makeSecret(id = newId("whs")): Made {
     return makeSecret(this.env, this.store.workspace, id);
+  }
+
+  /** Forgets people, agents, keys, sessions, rules and everything else of a workspace. */
+  async purge(): Promise<void> {
+    if (this.store.workspace === engine.engineName) {
+      throw new Error("the engine's own Registry is not a workspace's");
+    }
+    await this.store.purge();
   }
 
   #assertEngine(): void {

@@ -4,7 +4,7 @@ import { type Refusal } from "../../core/refusal.ts";
 import type { Result } from "../../core/result.ts";
 import type { GlassUseList } from "../../schemas/break-glass.ts";
 import type { Agent, Delegation, Group, Owner, Person } from "../../schemas/directory.ts";
-import { EngineChange, type EngineChangeKind } from "../../schemas/engine-change.ts";
+import { EngineChange, type ChangeResult, type EngineChangeKind } from "../../schemas/engine-change.ts";
 import type { GuardrailStanding, Heard, ProposalInput } from "../../schemas/guardrail.ts";
 import type { KillSwitch } from "../../schemas/kill-switch.ts";
 import type { OnCall, Schedule } from "../../schemas/schedule.ts";
@@ -203,7 +203,7 @@ export class RulesRegistry extends AccessRegistry {
   }
 
   /** Makes an approved change, once. Null where nothing was kept under this action. */
-  carryOut(input: { action: string; now: number }): proposals.CarriedOut | null {
+  carryOut(input: { action: string; now: number; came?: ChangeResult }): proposals.CarriedOut | null {
     if (!this.store.exists) return null;
     const snapshot = this.store.current();
     // It may be somebody's removal, or a group that they leave.

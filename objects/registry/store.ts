@@ -100,6 +100,15 @@ export class RegistryStore {
     return value;
   }
 
+  /** Forgets everything: nobody gets in any more, until somebody makes the workspace again. */
+  async purge(): Promise<void> {
+    this.#tables = false;
+    this.#snapshot = null;
+    await this.#storage.deleteAlarm();
+    await this.#storage.deleteAll();
+    this.#board.changed();
+  }
+
   /** What `run` answers, without what it has done. */
   rehearse(run: () => Result<unknown, Refusal>): Result<unknown, Refusal> {
     let answer: Result<unknown, Refusal> | null = null;

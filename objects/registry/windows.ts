@@ -1,4 +1,6 @@
+import { createHmac } from "node:crypto";
 import type { Measure } from "../../core/policy/windows.ts";
+import { readMeta } from "./rows/meta.ts";
 import {
   deleteAmounts,
   deleteEnded,
@@ -35,10 +37,12 @@ export function measure(
   deleteEnded(sql, now, prunedAtOnce);
   if (instead !== null) deleteAmounts(sql, instead);
   const sums: Record<string, string> = {};
-  for (const { key, by, amount, windowMs } of measures) {
-    const before = findAmount(sql, { key, by, action });
+  const hashed = hashIn(sql);
+  for (const { key, by: plain, amount, windowMs } of measures) {
+    const by = hashed(plain);
+    const before = findAmount(sql, { key, by, plain, action });
     const counted = Math.max(before ?? 0, amount);
-    const entry = { key, by, action, amount: counted };
+    const entry = { key, by, plain, action, amount: counted };
     if (before === null) insertAmount(sql, entry, now + windowMs);
     else if (counted > before) updateAmount(sql, entry);
     const { entries, high, low } = sumOthers(sql, entry, now, maxEntries);
@@ -54,11 +58,23 @@ export function expectedSums(
   { measures, now }: Pick<MeasureInput, "measures" | "now">,
 ): Record<string, string> {
   const sums: Record<string, string> = {};
-  for (const { key, by, amount } of measures) {
-    const { entries, high, low } = sumOthers(sql, { key, by, action: "" }, now, maxEntries);
+  const hashed = hashIn(sql);
+  for (const { key, by: plain, amount } of measures) {
+    const { entries, high, low } = sumOthers(
+      sql,
+      { key, by: hashed(plain), plain, action: "" },
+      now,
+      maxEntries,
+    );
     if (entries <= maxEntries) sums[key] = String((BigInt(high) << 26n) + BigInt(low) + BigInt(amount));
   }
   return sums;
+}
+
+/** What keeps a sum apart may be a target, which is not to lie here for as long as the window is: a hash keyed with the salt does as well. */
+function hashIn(sql: SqlStorage): (plain: string) => string {
+  const salt = readMeta(sql, "salt") ?? "";
+  return (plain) => createHmac("sha256", salt).update(plain).digest("base64url");
 }
 
 /** Takes an action out of every sum: policy refused it, so it asks for nothing. */

@@ -8,7 +8,7 @@ const StoredEndpoint = v.object({ value: jsonOf(Endpoint) });
 const StoredSecret = v.object({
   number: v.number(),
   id: v.string(),
-  /** Sealed (`seal.ts`), or as it is where the engine has no key for that. */
+  /** Sealed (`objects/at-rest`), or as it is where the engine has no key for that. */
   secret: v.string(),
   made_at: v.number(),
   /** Null for the current one; a former one signs until then. */

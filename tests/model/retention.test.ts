@@ -1,0 +1,78 @@
+import { describe, test } from "vitest";
+import type { Command, CommandType } from "../../core/machine/command.ts";
+import { step } from "../../core/machine/step.ts";
+import { rowsFor } from "../../core/outbox.ts";
+import { judgeCondition as judge } from "../../core/policy/condition.ts";
+import { anchorOf } from "../../core/retention/dues.ts";
+import type { State } from "../../schemas/action.ts";
+import { cast } from "./cast.ts";
+import { explore } from "./explore.ts";
+import type { Machine } from "./node.ts";
+import { worlds } from "./worlds.ts";
+
+/** What is needed of an action is never due to be forgotten: over every move that the search makes in every small world. */
+
+type Anchor = typeof anchorOf;
+const open: ReadonlySet<State> = new Set(["pending", "approved", "executing", "rolling_back"]);
+/** What is judged by what was asked, or runs it. A report says what has been run, and may come at any time. */
+const needing: ReadonlySet<CommandType> = new Set(["vote", "claim", "heartbeat", "breakGlass", "rollback"]);
+const tick: Command = { type: "tick", actor: cast.engine };
+
+/** The machine, and what of its moves would have been made on values that were due already. */
+function watched(anchor: Anchor): { machine: Machine; moves: () => number; faults: string[] } {
+  let moves = 0;
+  const faults: string[] = [];
+  const machine: Machine = {
+    rowsFor,
+    step: (payload, before, command, facts, now) => {
+      const made = step(payload, before, command, facts, now);
+      if (before.seq === 0) return made;
+      const nobody = { version: 0, people: {}, agents: {}, groups: {}, delegations: [] };
+      const idle = { contract: null, directory: nobody, operator: false, outOfScope: null, judge };
+      const settled = step(payload, before, tick, idle, now).state;
+      const at = anchor(payload, settled);
+      moves += 1;
+      if (open.has(settled.state) && at !== null) faults.push(`${settled.state} has an end at ${at}`);
+      const isNeeded = made.refusal === null && made.answerSeq === null && needing.has(command.type);
+      if (isNeeded && at !== null && at <= now) faults.push(`${command.type} in ${settled.state} after it`);
+      const after = anchor(payload, made.state);
+      const rollback = made.state.deadlines.rollback ?? 0;
+      if (
+        after !== null &&
+        (after < rollback || after > Math.max(made.state.at, rollback, reviewOf(made.state)))
+      ) {
+        faults.push(`${made.state.state} counts from ${after}`);
+      }
+      return made;
+    },
+  };
+  return { machine, moves: () => moves, faults };
+}
+
+const reviewOf = ({ deadlines }: { deadlines: { review: number | null } }): number => deadlines.review ?? 0;
+
+describe("what an action still needs", () => {
+  for (const world of worlds.small) {
+    test(`is not due in the world "${world.name}"`, { timeout: 180_000 }, ({ expect }) => {
+      const { machine, moves, faults } = watched(anchorOf);
+      explore(world, machine);
+      expect(faults.slice(0, 3)).toEqual([]);
+      expect(moves()).toBeGreaterThan(10);
+    });
+  }
+
+  test("would be, if it were counted from the end alone", { timeout: 180_000 }, ({ expect }) => {
+    const world = worlds.small.find(({ name }) => name === "one seat, rollback on demand")!;
+    const fromEnd: Anchor = (payload, state) => (anchorOf(payload, state) === null ? null : state.at);
+    const { machine, faults } = watched(fromEnd);
+    explore(world, machine);
+    expect(faults.some((fault) => fault.startsWith("rollback in executed"))).toBe(true);
+  });
+
+  test("would be, if an action that goes on had an end", { timeout: 180_000 }, ({ expect }) => {
+    const world = worlds.small.find(({ name }) => name === "one seat, rollback on demand")!;
+    const { machine, faults } = watched((_, state) => state.at);
+    explore(world, machine);
+    expect(faults.some((fault) => fault.startsWith("claim in approved"))).toBe(true);
+  });
+});
