@@ -2,8 +2,11 @@ import * as v from "valibot";
 import { ActionView } from "./action.ts";
 import { noticeTypes } from "./webhook.ts";
 
-/** What a channel may be told of: every webhook type, and what changes a card without ending anything. */
-export const channelNotices = [...noticeTypes, "action.voted", "action.reminded"] as const;
+/**
+ * What a channel may be told of: every webhook type, what changes a card without ending anything, and that what a card shows is to
+ * be forgotten.
+ */
+export const channelNotices = [...noticeTypes, "action.voted", "action.reminded", "action.erased"] as const;
 export const ChannelNotice = v.picklist(channelNotices);
 export type ChannelNotice = v.InferOutput<typeof ChannelNotice>;
 
@@ -33,5 +36,9 @@ export const Sight = v.object({
   unsure: v.exactOptional(v.boolean()),
   /** How many identical requests wait that this recipient has no card of. */
   identical: v.exactOptional(v.number()),
+  /** Since when (RFC 3339) what was asked is gone: the card is to say no more than how it came out. */
+  stub: v.exactOptional(v.string()),
+  /** What the workspace's log had come to, where the action is over: lines, and the root in base64. */
+  log: v.exactOptional(v.object({ size: v.number(), root: v.string() })),
 });
 export type Sight = v.InferOutput<typeof Sight>;

@@ -43,6 +43,20 @@ const SealKeyText = v.pipe(
 export const SealConfig = v.object({ HOLDPOINT_SEAL_KEY: v.optional(SealKeyText) });
 export type SealConfig = v.InferOutput<typeof SealConfig>;
 
+/**
+ * What the logs of this engine are named after, such as `holdpoint.example.com`: a URL without its scheme. `/` and the workspace
+ * follow it. A log keeps the name that it began with.
+ */
+const LogOrigin = v.pipe(
+  v.string(),
+  v.regex(
+    /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(?::\d{1,5})?(?:\/[A-Za-z0-9._~-]{1,64}){0,8}$/u,
+    "is a URL without its scheme, such as holdpoint.example.com",
+  ),
+);
+export const LogConfig = v.object({ HOLDPOINT_LOG_ORIGIN: v.optional(LogOrigin, "holdpoint") });
+export type LogConfig = v.InferOutput<typeof LogConfig>;
+
 const Whole = v.pipe(v.string(), v.regex(/^[1-9]\d{0,6}$/u, "is a whole number from 1"), v.transform(Number));
 
 /** How much one workspace may send out; what is left out is as `core/egress.ts` has it. */

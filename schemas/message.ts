@@ -2,6 +2,8 @@ import * as v from "valibot";
 import { ActionSummary } from "./action.ts";
 import { ChannelNotice } from "./channel.ts";
 import { JsonObject } from "./json.ts";
+import { Seen } from "./ledger.ts";
+import { RetentionClass } from "./retention.ts";
 import { ActionSignal } from "./stored.ts";
 import { Timings } from "./timings.ts";
 
@@ -67,6 +69,12 @@ export const ActionChanged = v.object({
   sends: v.optional(Sends),
   /** Counts what the Board is to know and no `seq` says, such as a dead letter; handed back with the acknowledgement. */
   news: v.optional(v.number()),
+  /** What the ledger is to know of it; only where `ack` asks for an answer, and left out by a message from before there was one. */
+  evidence: v.optional(Seen),
+  /** Which classes of what it held are gone; left out where none is. */
+  erased: v.optional(v.array(RetentionClass)),
+  /** Nothing of it is left but a tombstone: it is in no list any more. */
+  gone: v.optional(v.boolean()),
   deliveries: v.array(Delivery),
 });
 export type ActionChanged = v.InferOutput<typeof ActionChanged>;

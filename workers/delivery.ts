@@ -23,9 +23,16 @@ export type Recipient = {
 
 /**
  * `shown`: the card that a channel shows the recipient now. `suppressed`: why it shows none. `news`: of what the Board has, where
- * it is the Board that has it.
+ * it is the Board that has it. `ledger`: the action's number in the log, and how many of its events are sealed there.
  */
-export type Ack = { seq: number; sink: string; shown?: Shown; suppressed?: Suppression; news?: number };
+export type Ack = {
+  seq: number;
+  sink: string;
+  shown?: Shown;
+  suppressed?: Suppression;
+  news?: number;
+  ledger?: { number: number; sealed: number };
+};
 /** Why a delivery did not arrive, as the action keeps it and operators read it: never a word of the receiver's own. */
 export type DeliveryFailure = { error: string; permanent: boolean; retryAfterMs: number | null };
 
@@ -44,6 +51,8 @@ export interface DeliveryDeps {
   payloadOf(delivery: Delivery): Promise<string | null>;
   acknowledge(workspace: string, action: string, acks: Ack[]): Promise<void>;
   fail(delivery: Delivery, failure: DeliveryFailure): Promise<void>;
+  /** The newest checkpoint of the workspace's log; null where none is known. Left out where there is no log. Never throws. */
+  checkpointNote?(workspace: string): Promise<string | null>;
   /** What a channel is given to send with. */
   channelContext(delivery: Delivery): ChannelContext;
   /** The receiver answered 410: nothing more is to be sent there. */
@@ -150,7 +159,8 @@ async function attempt(delivery: Delivery, deps: DeliveryDeps): Promise<Told> {
   const body = await bodyOf(delivery, recipient.payload, deps);
   const { url, secrets } = recipient;
   const id = messageId(delivery.action, delivery.seq, delivery.sink);
-  const sent = await sendWebhook({ url, secrets, id, body }, deps.now(), deps.fetch);
+  const checkpoint = (await deps.checkpointNote?.(delivery.workspace)) ?? null;
+  const sent = await sendWebhook({ url, secrets, id, body, checkpoint }, deps.now(), deps.fetch);
   if (!sent.ok && sent.gone && recipient.endpointId !== null) {
     await deps.deactivate(delivery.workspace, recipient.endpointId);
   }

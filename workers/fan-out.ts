@@ -3,6 +3,7 @@ import type { ActionChanged, Delivery } from "../schemas/message.ts";
 import type { Tally, TallyTold } from "../schemas/notice.ts";
 import { tellTallies } from "./channels/slack/tally.ts";
 import { takeEvents } from "./events.ts";
+import { removeCopiesOf } from "./evidence-copies.ts";
 import { consumeDeliveries, eventDeps, report } from "./queue.ts";
 
 /**
@@ -25,6 +26,11 @@ export class Fanout extends WorkerEntrypoint<Env> {
   /** Tells people the numbers that the Board has for them. One result each, in their order. */
   tellTallies(workspace: string, tallies: Tally[]): Promise<TallyTold[]> {
     return tellTallies(this.env, workspace, tallies);
+  }
+
+  /** Removes what was copied out of an action's evidence. @returns whether nothing of it is left there. */
+  removeCopies(workspace: string, number: number, action: string): Promise<boolean> {
+    return removeCopiesOf(this.env, workspace, { number, action });
   }
 
   /** Comes back when every delivery has been answered or has failed, and its action knows. */

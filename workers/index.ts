@@ -5,6 +5,7 @@ import { routes } from "./routes/index.ts";
 
 export { Action } from "../objects/action/action.ts";
 export { Board } from "../objects/board/board.ts";
+export { Ledger } from "../objects/ledger/ledger.ts";
 export { Registry } from "../objects/registry/registry.ts";
 export { AgentDoor } from "./door.ts";
 export { Fanout } from "./fan-out.ts";

@@ -3,13 +3,16 @@ import { ActionChanged, Delivery } from "../schemas/message.ts";
 import { Sight } from "../schemas/channel.ts";
 import { allowed } from "./budget.ts";
 import type { ChannelContext } from "./channels/channel.ts";
+import { checkpointAtOnce, withCheckpoint } from "./checkpoints.ts";
 import { deliverAll, startDeliveries, type DeliveryDeps, type Sending, type Settled } from "./delivery.ts";
 import { egressOf } from "./egress.ts";
 import { batchesOf, takeEvents, type EventDeps } from "./events.ts";
 import { withFreezeNow } from "./freezing.ts";
 import { forget } from "./known.ts";
+import { recordSeen } from "./ledger.ts";
 import { isLocal } from "./local.ts";
 import { openLoosenings } from "./loosening.ts";
+import { copiesTo, copySealed } from "./evidence-copies.ts";
 import { forgetRecipients, recipientOf } from "./recipients.ts";
 import { actionOf, boardOf, registryOf } from "./stubs.ts";
 
@@ -38,6 +41,7 @@ export function eventDeps(env: Env): EventDeps {
       if (moved) forget(workspace);
       if (proposed) await askFor(env, workspace, now);
     },
+    record: (workspace, seen) => recordSeen(env, workspace, seen, Date.now()),
     acknowledge: async (workspace, action, acks) => actionOf(env, workspace, action).acknowledge(acks),
     dispatch: async (deliveries) => {
       if (queue === undefined) {
@@ -71,6 +75,7 @@ function deliveryDeps(env: Env): DeliveryDeps {
     acknowledge: async (workspace, action, acks) => actionOf(env, workspace, action).acknowledge(acks),
     fail: async ({ workspace, action, seq, sink }, failure) =>
       actionOf(env, workspace, action).deliveryFailed({ seq, sink, ...failure }),
+    checkpointNote: async (workspace) => (await checkpointAtOnce(env, workspace, Date.now()))?.note ?? null,
     channelContext: (delivery) => contextFor(env, delivery),
     deactivate: async (workspace, id) => {
       await registryOf(env, workspace).deactivateEndpoint(id, Date.now());
@@ -90,7 +95,8 @@ function contextFor(env: Env, delivery: Delivery): ChannelContext {
     begin: async () => {
       const right = await actionOf(env, workspace, action).beginSend({ seq, sink });
       if (right.kind !== "send") return right;
-      return { kind: "send", sight: await withFreezeNow(env, workspace, sightOf(right.body)) };
+      const sight = await withFreezeNow(env, workspace, sightOf(right.body));
+      return { kind: "send", sight: await withCheckpoint(env, workspace, sight, Date.now()) };
     },
     allow: (sight) => allowed(env, delivery, sight, Date.now()),
     sight: async () => {
@@ -153,12 +159,22 @@ export async function consumeBatch(batch: MessageBatch, env: Env, background: Ba
   ]);
   const settled = [...events, ...sent];
   report(settled);
+  background.waitUntil(copyOut(changes, env));
   for (const { message, error } of settled) {
     const source = sources.get(message);
     // The row in the outbox is the record, so what has come to the dead-letter queue is let go after this last try.
     if (error === null || dead) source?.ack();
     else source?.retry({ delaySeconds: Math.min(2 ** source.attempts, maxRetrySeconds) });
   }
+}
+
+/** Evidence of what has just been sealed, where there is somewhere for it to go. What fails is left to the sweep. */
+async function copyOut(changes: readonly ActionChanged[], env: Env): Promise<void> {
+  if (copiesTo(env) === null) return;
+  const workspaces = new Set(
+    changes.filter(({ evidence }) => evidence?.over === true).map(({ workspace }) => workspace),
+  );
+  await Promise.all([...workspaces].map((workspace) => copySealed(env, workspace, Date.now())));
 }
 
 /**

@@ -12,5 +12,8 @@ export const registryOf = (env: Env, workspace: string): ReturnType<Env["REGISTR
 export const boardOf = (env: Env, workspace: string): ReturnType<Env["BOARD"]["getByName"]> =>
   env.BOARD.getByName(`${workspace}/board`);
 
+export const ledgerOf = (env: Env, workspace: string): ReturnType<Env["LEDGER"]["getByName"]> =>
+  env.LEDGER.getByName(`${workspace}/ledger`);
+
 /** The Registry of the engine itself: its workspaces and signing keys. `engine` is no workspace's name. */
 export const engineOf = (env: Env): ReturnType<Env["REGISTRY"]["getByName"]> => registryOf(env, "engine");

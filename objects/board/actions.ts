@@ -1,13 +1,16 @@
 import * as v from "valibot";
-import { ActionSummary } from "../../schemas/action.ts";
+import type { ActionSummary } from "../../schemas/action.ts";
+import { canonicalJson } from "../../core/canonical.ts";
+import { plainObject } from "../../core/plain-json.ts";
 import type { ActionChanged, Sends } from "../../schemas/message.ts";
+import { Timings } from "../../schemas/timings.ts";
 import { type Condition, isOpen } from "./filter.ts";
+import { isErased, type RowSeal } from "./sealed.ts";
 
 /** The statements on `actions`, one function each. Stored rows are parsed, never trusted. */
 
-const StoredSummary = v.pipe(v.string(), v.parseJson(), ActionSummary);
-const Listed = v.object({ row: v.number(), summary: StoredSummary });
-type Listed = v.InferOutput<typeof Listed>;
+const Row = v.object({ row: v.number(), summary: v.string() });
+type Listed = { readonly row: number; readonly summary: ActionSummary };
 
 const Place = v.object({
   row: v.number(),
@@ -34,14 +37,14 @@ export function findAction(sql: SqlStorage, id: string): Place | null {
   return row === undefined ? null : v.parse(Place, row);
 }
 
-export function insertAction(sql: SqlStorage, change: ActionChanged, sends: Sends): void {
+export function insertAction(sql: SqlStorage, seal: RowSeal, change: ActionChanged, sends: Sends): void {
   const { action, seq, summary, dueAt } = change;
   const open = isOpen(summary.state) ? 1 : 0;
   const { timings, endedAt } = timingColumns(change);
   const { delivered, failed, notifiedAt } = sends;
   const insert = `INSERT INTO actions (id, seq, open, due_at, summary, timings, ended_at, delivered, failed, notified_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
-  const values = [action, seq, open, dueAt, JSON.stringify(summary), timings, endedAt];
+  const values = [action, seq, open, dueAt, seal.summary(summary), timings, endedAt];
   sql.exec(insert, ...values, delivered, failed, notifiedAt);
 }
 
@@ -49,11 +52,17 @@ export function insertAction(sql: SqlStorage, change: ActionChanged, sends: Send
  * A newer summary in the same row. `open` is set only where it changes: SQLite writes the index entry of every column
  * that a statement names, changed or not, and each is a billed row.
  */
-export function updateAction(sql: SqlStorage, change: ActionChanged, place: Place, sends: Sends): void {
+export function updateAction(
+  sql: SqlStorage,
+  seal: RowSeal,
+  change: ActionChanged,
+  place: Place,
+  sends: Sends,
+): void {
   const { action, seq, summary, dueAt } = change;
   const open = isOpen(summary.state) ? 1 : 0;
-  const text = JSON.stringify(summary);
-  const { timings, endedAt } = timingColumns(change);
+  const text = seal.summary(summary);
+  const { timings, endedAt } = timingColumns(remembered(change, place));
   const set = `seq = ?, due_at = ?, summary = ?, timings = coalesce(?, timings), ended_at = ?,
     delivered = ?, failed = ?, notified_at = ?`;
   const { delivered, failed, notifiedAt } = sends;
@@ -69,8 +78,20 @@ export function updateSends(sql: SqlStorage, { row }: Place, { delivered, failed
 }
 
 /** Whether a row says what the action says, as far as the figures and the lists go. */
-export function isSame({ summary, timings }: Place, change: ActionChanged): boolean {
-  return summary === JSON.stringify(change.summary) && timings === timingColumns(change).timings;
+export function isSame(seal: RowSeal, place: Place, change: ActionChanged): boolean {
+  const { timings } = timingColumns(remembered(change, place));
+  return same(seal.readSummary(place.summary), change.summary) && place.timings === timings;
+}
+
+const same = (one: ActionSummary, other: ActionSummary): boolean =>
+  canonicalJson(plainObject(one)) === canonicalJson(plainObject(other));
+
+/** What figures are made of outlives the words that it was read from. */
+function remembered(change: ActionChanged, { timings: before }: Place): ActionChanged {
+  const { timings, summary } = change;
+  if (timings === undefined || before === null || !isErased(summary)) return change;
+  const { missingContext } = v.parse(v.pipe(v.string(), v.parseJson(), Timings), before);
+  return { ...change, timings: { ...timings, missingContext: missingContext || timings.missingContext } };
 }
 
 /** `timings` as it is stored, and when (epoch ms) the last wait of the action was over. */
@@ -91,6 +112,7 @@ export type Window = { before?: number; after?: number };
 /** Newest first, inside the window, at most `limit`. */
 export function listActions(
   sql: SqlStorage,
+  seal: RowSeal,
   conditions: readonly Condition[],
   { before = Number.MAX_SAFE_INTEGER, after = 0 }: Window,
   limit: number,
@@ -101,7 +123,12 @@ export function listActions(
   return sql
     .exec(select, ...bindings, limit)
     .toArray()
-    .map((row) => v.parse(Listed, row));
+    .map((row) => listed(seal, row));
+}
+
+function listed(seal: RowSeal, value: Record<string, SqlStorageValue>): Listed {
+  const { row, summary } = v.parse(Row, value);
+  return { row, summary: seal.readSummary(summary) };
 }
 
 const riskOrder =
@@ -110,6 +137,7 @@ const riskOrder =
 /** The most dangerous first, of those the one that ends first, at most `limit`. */
 export function mostUrgent(
   sql: SqlStorage,
+  seal: RowSeal,
   conditions: readonly Condition[],
   limit: number,
 ): ActionSummary[] {
@@ -119,7 +147,7 @@ export function mostUrgent(
   return sql
     .exec(select, ...conditions.flatMap(({ bindings }) => bindings), limit)
     .toArray()
-    .map((row) => v.parse(Listed, row).summary);
+    .map((row) => listed(seal, row).summary);
 }
 
 /** The row that came last; 0 while there is none. */

@@ -14,29 +14,26 @@ import { migrate } from "../migrate.ts";
 import {
   actionsSince,
   countOpen,
-  findAction,
-  insertAction,
-  isSame,
   lastRow,
   listActions,
   mostUrgent,
   openActions,
   overdueActions,
-  updateAction,
-  updateSends,
   waitingActions,
-  type Place,
 } from "./actions.ts";
 import { insertBypass, listBypasses } from "./bypasses.ts";
-import { dropDeadLetters, listDeadLetters, putDeadLetters, type Lost } from "./dead-letters.ts";
+import { listDeadLetters, type Lost } from "./dead-letters.ts";
 import { Feed } from "./feed.ts";
 import { conditionsOf, needsScan, type ListFilter } from "./filter.ts";
+import { take } from "./intake.ts";
 import { Metrics } from "./metrics.ts";
 import { migrations } from "./migrations.ts";
 import { Notices, type NoticeAsked } from "./notices.ts";
 import { pointOf, pointSinkOf, type PointSink } from "./points.ts";
+import { sincePurged, writePurged } from "./purged.ts";
+import { RowSeal } from "./sealed.ts";
 import { recheckAll, watch } from "./streams.ts";
-import { latestSends, newlyDecided } from "./timings.ts";
+import { newlyDecided } from "./timings.ts";
 
 /** A page of a list: at most `limit` items (100 and fewer), on from `cursor`. */
 export type Page = { cursor?: string | undefined; limit: number };
@@ -55,21 +52,40 @@ export type Inbox = {
 export class Board extends DurableObject<Env> {
   readonly #sql: SqlStorage;
   readonly #workspace: string;
-  readonly #feed: Feed;
-  readonly #metrics: Metrics;
   readonly #points: PointSink;
-  readonly #notices: Notices;
+  readonly #seal: RowSeal;
+  #feed: Feed;
+  #metrics: Metrics;
+  #notices: Notices;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
     migrate(ctx.storage, migrations);
     this.#workspace = ctx.id.name?.split("/")[0] ?? "";
-    const registry = `${this.#workspace}/registry`;
-    this.#feed = new Feed(ctx, (holders, now) => env.REGISTRY.getByName(registry).readers(holders, now));
-    this.#metrics = new Metrics(ctx.storage);
     this.#points = pointSinkOf(env);
-    this.#notices = new Notices(ctx.storage);
+    this.#seal = new RowSeal(env, this.#workspace);
+    ({ feed: this.#feed, metrics: this.#metrics, notices: this.#notices } = this.#parts());
+  }
+
+  /** What keeps something in memory. */
+  #parts(): { feed: Feed; metrics: Metrics; notices: Notices } {
+    const registry = `${this.#workspace}/registry`;
+    return {
+      feed: new Feed(this.ctx, (holders, now) => this.env.REGISTRY.getByName(registry).readers(holders, now)),
+      metrics: new Metrics(this.ctx.storage),
+      notices: new Notices(this.ctx.storage),
+    };
+  }
+
+  /** Forgets everything, and what comes in later of actions that were asked for before this. */
+  async purge(): Promise<void> {
+    for (const socket of this.ctx.getWebSockets()) this.#feed.close(socket, 1000);
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+    migrate(this.ctx.storage, migrations);
+    writePurged(this.#sql, Date.now());
+    ({ feed: this.#feed, metrics: this.#metrics, notices: this.#notices } = this.#parts());
   }
 
   /** Whether a message to people is to be sent, within what they are sent in an hour (threat T10). */
@@ -141,10 +157,12 @@ export class Board extends DurableObject<Env> {
   }
 
   /** Told only after the commit, so that nobody is shown what is then not so. */
-  #takeAll(changes: readonly ActionChanged[], exact: boolean): void {
+  #takeAll(all: readonly ActionChanged[], exact: boolean): void {
+    const changes = sincePurged(this.#sql, all);
+    const rows = { sql: this.#sql, seal: this.#seal, metrics: this.#metrics };
     const { decided, taken } = this.ctx.storage.transactionSync(() => ({
       decided: newlyDecided(this.#sql, changes),
-      taken: changes.filter((change) => this.#take(change, exact)),
+      taken: changes.filter((change) => take(rows, change, exact)),
     }));
     if (taken.some(({ timings }) => timings?.labels !== undefined)) this.#metrics.ratesChanged();
     for (const change of decided) {
@@ -159,35 +177,6 @@ export class Board extends DurableObject<Env> {
   }
 
   /**
-   * A dead letter changes no seq, so of two messages with one seq either may be the later. `apply` then only adds
-   * letters: one that is listed although it was sent again is gone with the next seq or repair, while one that is not
-   * listed would be sent by nobody.
-   * @returns whether what is listed of the action has changed.
-   */
-  #take(change: ActionChanged, exact: boolean): boolean {
-    const place = findAction(this.#sql, change.action);
-    const known = place?.seq ?? -1;
-    if (change.seq < known) return false;
-    const differs = change.seq > known || (exact && place !== null && !isSame(place, change));
-    this.#put(change, place, differs);
-    if (exact || change.seq > known) dropDeadLetters(this.#sql, change.action, change.deadLetters);
-    putDeadLetters(this.#sql, change.action, change.deadLetters);
-    return differs;
-  }
-
-  /** Writes one row where something is new. What came of sending grows also while the action stands still. */
-  #put(change: ActionChanged, place: Place | null, differs: boolean): void {
-    const sends = latestSends(place, change.sends);
-    if (place === null) return insertAction(this.#sql, change, sends);
-    const delivered = sends.delivered - place.delivered;
-    const failed = sends.failed - place.failed;
-    const grown = delivered > 0 || failed > 0;
-    if (differs) updateAction(this.#sql, change, place, sends);
-    else if (grown || sends.notifiedAt !== place.notified_at) updateSends(this.#sql, place, sends);
-    if (grown) this.#metrics.grown(place.row, delivered, failed);
-  }
-
-  /**
    * Newest first. `nextCursor` is null at the end; where a filter fits few of very many, a page may be short, or empty, and
    * still have one. @throws RangeError for a cursor that is none of ours.
    */
@@ -196,7 +185,7 @@ export class Board extends DurableObject<Env> {
     const conditions = conditionsOf(filter);
     const before = positionOf(cursor) ?? lastRow(this.#sql) + 1;
     const after = needsScan(conditions) ? Math.max(before - 1 - scannedRows, 0) : 0;
-    const rows = listActions(this.#sql, conditions, { before, after }, size + 1);
+    const rows = listActions(this.#sql, this.#seal, conditions, { before, after }, size + 1);
     const page = rows.slice(0, size);
     const further = after === 0 ? null : encodeCursor(after + 1);
     return { items: page.map(({ summary }) => summary), nextCursor: nextOf(rows, page) ?? further };
@@ -210,7 +199,7 @@ export class Board extends DurableObject<Env> {
   ): Inbox {
     const size = pageSize(limit);
     const pick = (which: ListFilter): ActionSummary[] =>
-      mostUrgent(this.#sql, conditionsOf({ ...filter, ...which }), size);
+      mostUrgent(this.#sql, this.#seal, conditionsOf({ ...filter, ...which }), size);
     const waiting = reader === null ? [] : pick({ waitingFor: reader });
     const mine = new Set(waiting.map(({ id }) => id));
     const others = pick({ state: "pending" }).filter(({ id }) => !mine.has(id));
@@ -289,13 +278,13 @@ export class Board extends DurableObject<Env> {
 
   /** An effect that no claim stands behind, a `Bypass` as JSON text. One that was reported before counts once. */
   bypassed(text: string): void {
-    insertBypass(this.#sql, v.parse(Bypass, JSON.parse(text)));
+    insertBypass(this.#sql, this.#seal, v.parse(Bypass, JSON.parse(text)));
     this.#metrics.ratesChanged();
   }
 
   /** The last 100 of them, newest first, as JSON text. */
   bypasses(): string {
-    return JSON.stringify(listBypasses(this.#sql, limits.listPage));
+    return JSON.stringify(listBypasses(this.#sql, this.#seal, limits.listPage));
   }
 
   /** Open actions by state. Finished ones are not counted: their number only grows, and so would the price of asking. */

@@ -1,25 +1,26 @@
 import * as v from "valibot";
-import { Bypass } from "../../schemas/feedback.ts";
+import type { Bypass } from "../../schemas/feedback.ts";
+import type { RowSeal } from "./sealed.ts";
 
 /** The statements on `bypasses`: effects that no claim stands behind. */
 
-const Row = v.object({ value: v.pipe(v.string(), v.parseJson(), Bypass) });
+const Row = v.object({ value: v.string() });
 const Total = v.object({ type: v.string(), count: v.number() });
 const Named = v.object({ type: v.string(), class: v.string() });
 
 /** One that was reported before changes nothing. */
-export function insertBypass(sql: SqlStorage, bypass: Bypass): void {
+export function insertBypass(sql: SqlStorage, seal: RowSeal, bypass: Bypass): void {
   const insert =
     "INSERT INTO bypasses (id, type, class, at, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
-  sql.exec(insert, bypass.id, bypass.type, bypass.class, bypass.at, JSON.stringify(bypass));
+  sql.exec(insert, bypass.id, bypass.type, bypass.class, bypass.at, seal.bypass(bypass));
 }
 
 /** The last reported first, at most `limit`. */
-export function listBypasses(sql: SqlStorage, limit: number): Bypass[] {
+export function listBypasses(sql: SqlStorage, seal: RowSeal, limit: number): Bypass[] {
   return sql
     .exec("SELECT value FROM bypasses ORDER BY number DESC LIMIT ?", limit)
     .toArray()
-    .map((row) => v.parse(Row, row).value);
+    .map((row) => seal.readBypass(v.parse(Row, row).value));
 }
 
 /** What happened in a span of time (epoch ms, the end not in it), one entry each. */

@@ -2,6 +2,7 @@ import type { ActionSummary } from "../../schemas/action.ts";
 import type { FeedMessage } from "../../schemas/session.ts";
 import type { Standing } from "../../schemas/standing.ts";
 import { Sockets, type AskReaders } from "../sockets.ts";
+import { isErased } from "./sealed.ts";
 
 /** How long a socket is told anything. Whoever holds it comes back with a new ticket. */
 const lifeMs = 10 * 60_000;
@@ -54,6 +55,7 @@ export class Feed {
   /** Tells every open page of changes that the Board has just committed. */
   announce(summaries: readonly ActionSummary[], now: number): void {
     const texts = summaries.map((summary) => {
+      if (isErased(summary)) this.#forget(summary.id);
       this.#number += 1;
       this.#changes.push({ number: this.#number, summary });
       return this.#text(this.#number, summary);
@@ -65,6 +67,13 @@ export class Feed {
       (_standing, provenAt) => provenAt !== undefined && now - provenAt < provenMs,
       now,
     );
+  }
+
+  /** Whoever comes back is not told any more what was erased since; what is told instead comes after it. */
+  #forget(id: string): void {
+    // A gap in the numbers is no matter: whoever comes back asks for what is larger than the last they had.
+    const others = this.#changes.filter(({ summary }) => summary.id !== id);
+    this.#changes.splice(0, this.#changes.length, ...others);
   }
 
   /** Closes the pages of those who may not read any more. */

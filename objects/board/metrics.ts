@@ -15,6 +15,7 @@ import {
   openRows,
   readSeen,
   readTotals,
+  rowsAt,
   uncountedRows,
   writeSeen,
   writeTotals,
@@ -103,6 +104,22 @@ export class Metrics {
     const { deliveries: sum } = totals.counters;
     const deliveries = { delivered: sum.delivered + delivered, failed: sum.failed + failed };
     this.#write({ ...totals, counters: { ...totals.counters, deliveries } });
+  }
+
+  /** A row is about to be removed: it is summed up first, where it was not. Inside the Board's own transaction. */
+  leaves(row: number): void {
+    const totals = this.#read();
+    const isSummed = row <= totals.upToRow && !totals.open.includes(row);
+    if (isSummed) return;
+    const counters = counting(totals.counters, countable(rowsAt(this.#sql, row)));
+    this.#write({ ...totals, open: totals.open.filter((one) => one !== row), counters });
+  }
+
+  /** The row is removed. Its number may be given again, to one that is not summed up. */
+  left(row: number): void {
+    const totals = this.#read();
+    const last = lastRow(this.#sql);
+    if (row > last && totals.upToRow > last) this.#write({ ...totals, upToRow: last });
   }
 
   /** Every action that is open, or ended at `from` or later, from among the newest. */

@@ -80,4 +80,9 @@ export const migrations = [
         value TEXT NOT NULL
       );`,
   },
+  {
+    // When the whole workspace was forgotten.
+    id: "007_purged",
+    sql: `CREATE TABLE purged (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL);`,
+  },
 ] as const satisfies readonly Migration[];

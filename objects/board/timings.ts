@@ -57,6 +57,11 @@ export function openRows(sql: SqlStorage): TimedRow[] {
   return sql.exec(`SELECT ${columns} FROM actions WHERE open = 1`).toArray().map(timedRow);
 }
 
+/** The row of that number, where there is one. */
+export function rowsAt(sql: SqlStorage, row: number): TimedRow[] {
+  return sql.exec(`SELECT ${columns} FROM actions WHERE row = ?`, row).toArray().map(timedRow);
+}
+
 /** Those after a row whose last wait ended at `from` (epoch ms) or later. */
 export function endedRows(sql: SqlStorage, afterRow: number, from: number): TimedRow[] {
   return sql

@@ -1,3 +1,5 @@
+import { encodeBase64 } from "../../core/base64.ts";
+
 /**
  * Standard Webhooks, outbound: a signed POST and what its answer means. The signature covers `id.timestamp.body`, one
  * `v1` for each secret that is in force, so that a receiver holding either side of a rotation accepts it.
@@ -9,6 +11,8 @@ export type WebhookMessage = {
   readonly id: string;
   readonly body: string;
   readonly secrets: readonly string[];
+  /** The newest checkpoint of the workspace's log, a signed note, for the receiver to keep; null where none is known. */
+  readonly checkpoint?: string | null;
 };
 
 /** What came of an attempt. `permanent`: no later attempt can succeed. `gone`: the receiver asked for no more at all. */
@@ -86,6 +90,7 @@ export async function sendWebhook(message: WebhookMessage, now: number, fetch: F
         "webhook-id": message.id,
         "webhook-timestamp": String(timestamp),
         "webhook-signature": signature,
+        ...checkpointHeader(message.checkpoint ?? null),
       },
       body: message.body,
     });
@@ -96,6 +101,10 @@ export async function sendWebhook(message: WebhookMessage, now: number, fetch: F
   await response.body?.cancel().catch(ignored);
   return sentBy(response.status, response.headers.get("retry-after"), now);
 }
+
+/** A note has several lines, so it travels as base64 of its UTF-8. It carries signatures of its own. */
+const checkpointHeader = (note: string | null): Record<string, string> =>
+  note === null ? {} : { "holdpoint-checkpoint": encodeBase64(new TextEncoder().encode(note)) };
 
 /** The body is not wanted; that it could not be cancelled changes nothing. */
 const ignored = (): void => undefined;

@@ -5,6 +5,7 @@ import { SlackButtonValue, type SlackClick } from "../../../schemas/slack.ts";
 import { WorkspaceName } from "../../../schemas/text.ts";
 import { sha256Hex } from "../../auth.ts";
 import { ProblemError } from "../../http/problem.ts";
+import { withCheckpoint } from "../../checkpoints.ts";
 import { castVote } from "../../routes/decisions.ts";
 import { actionOf } from "../../stubs.ts";
 import type { Sender } from "../../tell.ts";
@@ -84,7 +85,7 @@ export async function sightOf(
   { workspace, action }: SlackButtonValue,
 ): Promise<Sight | null> {
   const text = await actionOf(env, workspace, action).sight();
-  return text === null ? null : v.parse(Sight, JSON.parse(text));
+  return text === null ? null : withCheckpoint(env, workspace, v.parse(Sight, JSON.parse(text)), Date.now());
 }
 
 type Deciding = {

@@ -1,7 +1,9 @@
 import * as v from "valibot";
 import { cardOf } from "../../../core/card/card.ts";
+import { checkpointPage, withLog } from "../../../core/card/log.ts";
 import { queuePage, withIdentical } from "../../../core/card/tally.ts";
 import { slackMessage, type SlackMessage } from "../../../core/card/slack.ts";
+import { stubMessage } from "../../../core/card/stub.ts";
 import { besideCard } from "../../../core/outbox.ts";
 import type { Shown, Sight } from "../../../schemas/channel.ts";
 import { configOf, SlackConfig } from "../../../schemas/config.ts";
@@ -27,13 +29,11 @@ export const slack: Channel = {
     const right = await context.begin();
     if (right.kind === "held") return "held";
     if (right.kind === "settled") return { ok: true };
+    const client = slackClient(config, context.fetch, () => context.now());
+    if (delivery.type === "action.erased") return forget(delivery, right.sight, client);
     const allowed = await context.allow(right.sight);
     if (allowed.kind === "suppressed") return { ok: true, suppressed: allowed.reason };
-    return tell(
-      delivery,
-      { ...right.sight, identical: allowed.identical },
-      slackClient(config, context.fetch, () => context.now()),
-    );
+    return tell(delivery, { ...right.sight, identical: allowed.identical }, client);
   },
 };
 
@@ -42,6 +42,20 @@ async function tell(delivery: Delivery, sight: Sight, call: SlackCall): Promise<
   if (shown === null) return (sight.unsure === true ? find : post)(delivery, sight, call);
   if (besideCard.has(delivery.type)) return reply(delivery, sight, shown, call);
   return shown.seq >= sight.action.seq ? { ok: true, shown } : update(delivery, sight, shown, call);
+}
+
+/** What is to be forgotten goes out of the card that there is, or may be; it makes none. An edit takes nobody's attention. */
+async function forget({ sink }: Delivery, sight: Sight, call: SlackCall): Promise<Told> {
+  const lost = sight.shown === null ? await lostCard(sink, sight, call) : null;
+  if (lost !== null && !lost.ok) return failed(lost);
+  const found = lost?.ts ?? null;
+  const place = sight.shown ?? (found === null ? null : { channel: sink.slice("slack:".length), ts: found });
+  if (place === null) return { ok: true };
+  const answer = await edit(sight, place, call);
+  if (answer.ok || answer.kind === "no message") {
+    return { ok: true, shown: { channel: place.channel, ts: place.ts, seq: sight.action.seq } };
+  }
+  return failed(answer);
 }
 
 /** Before a card is posted once more: the one that Slack may have taken already is put right instead. */
@@ -117,14 +131,19 @@ function besideText(type: Delivery["type"], { state, breakGlass }: Sight["action
 
 /** Sends the message, and once more without the facts where Slack finds it too large. */
 async function fitting(
-  { action, told, identical = 0 }: Sight,
+  { action, told, identical = 0, log, stub }: Sight,
   send: (message: SlackMessage) => Promise<SlackAnswer>,
 ): Promise<SlackAnswer> {
   const card = cardOf(action, told);
   // On a closed card it would only be out of date: what waits has its place in the digest then.
   const count = action.state === "pending" ? identical : 0;
   const page = queuePage(new URL(card.page).origin, action.type);
-  const counted = (message: SlackMessage): SlackMessage => withIdentical(message, count, page);
+  const logged = checkpointPage(new URL(card.page).origin, action.workspace);
+  const counted = (message: SlackMessage): SlackMessage => {
+    const whole = withIdentical(message, count, page);
+    return log === undefined ? whole : withLog(whole, log, logged);
+  };
+  if (stub !== undefined) return send(counted(stubMessage(action, stub)));
   const answer = await send(counted(slackMessage(card, action.workspace)));
   if (answer.ok || answer.kind !== "too large") return answer;
   return send(counted(slackMessage(card, action.workspace, "no facts")));
