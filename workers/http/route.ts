@@ -51,6 +51,11 @@ export type Route = {
   };
   /** It may answer 202 with the action that waits for somebody else's agreement. */
   readonly waits?: boolean;
+  /**
+   * It gives out evidence: who asks is written into the workspace's log before anything is answered (`workers/recorded-read`).
+   * `otherThanOwn`: but for an agent that follows what it asked for itself.
+   */
+  readonly evidence?: true | "otherThanOwn";
   /** Statuses of refusals besides those that its shape says. */
   readonly refuses?: readonly number[];
   readonly handle: (call: Call<unknown>) => Promise<Answer> | Answer;

@@ -1,5 +1,6 @@
 import { Router, type IRequestStrict } from "itty-router";
 import { authenticate, type Authenticated, holds, sha256Hex } from "../auth.ts";
+import { recordRead } from "../recorded-read.ts";
 import { parseBody, readText } from "./body.ts";
 import { notFound, ProblemError, problemResponse } from "./problem.ts";
 import type { Answer, Call, Route } from "./route.ts";
@@ -52,8 +53,8 @@ const methodOf = (method: Route["method"]): "get" | "post" | "put" | "delete" =>
 
 /**
  * One call, in this order:
- * 1. who is calling (401), 2. what the key is for (403), 3. the body within its limits (413, 400, 422),
- * 4. the handler, which parses the fields (422) and calls an object.
+ * 1. who is calling (401), 2. what the key is for (403), 3. where it gives out evidence, that they ask is written down (503),
+ * 4. the body within its limits (413, 400, 422), 5. the handler, which parses the fields (422) and calls an object.
  */
 async function answerCall(
   route: Route,
@@ -77,7 +78,9 @@ async function answerCall(
     return toResponse(await route.handle({ ...open, idempotencyKey: idempotencyKeyOf(request) }), route);
   }
   const { principal, snapshot, standing } = await who(request, env, now);
-  if (route.scope !== "any" && !holds(principal, route.scope)) {
+  const allowed = route.scope === "any" || holds(principal, route.scope);
+  await recordRead(route, { ...base, principal }, allowed ? "allowed" : "refused");
+  if (!allowed) {
     throw new ProblemError("forbidden", {
       detail: `This key lacks the scope ${route.scope}; ask an operator for one that has it.`,
     });

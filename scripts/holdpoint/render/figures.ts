@@ -1,6 +1,7 @@
 import type { Figures } from "../../../client/metrics.ts";
 import { visible } from "../../../core/card/visible.ts";
 import type { Paint } from "../terminal.ts";
+import { formatEvidence } from "./evidence-figures.ts";
 import { formatColumns, formatTable } from "./table.ts";
 import { formatMs } from "./time.ts";
 
@@ -36,6 +37,7 @@ export function formatFigures(figures: Figures, paint: Paint): string {
     decidedText(figures),
     `Decided in under five seconds: ${shareText(underFiveSeconds, paint)}`,
     reviewersText(reviewers, paint),
+    ...(figures.evidence === undefined ? [] : [formatEvidence(figures.evidence, paint)]),
   ];
   return blocks.join("\n\n");
 }
