@@ -28,7 +28,15 @@ export async function ensureInstalled() {
 }
 
 const pageFolder = join(root, "dist");
-const pageSources = ["dashboard", "core", "schemas", "vite.config.ts", "package-lock.json"];
+const pageSources = [
+  "dashboard",
+  "core",
+  "schemas",
+  // The verifier in one file, which is served beside the page.
+  join("scripts", "holdpoint", "verify"),
+  "vite.config.ts",
+  "package-lock.json",
+];
 
 /**
  * Builds the page when it is missing or older than what it is made of. Built beside the old one and put in its place when it is
