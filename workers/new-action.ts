@@ -24,6 +24,7 @@ import type { AgentThen } from "../schemas/stored.ts";
 import { sha256Hex } from "./auth.ts";
 import { ProblemError } from "./http/problem.ts";
 import { isLocal } from "./local.ts";
+import { redactRequest } from "./secrets/redact.ts";
 import { countRequest, uncountRequest } from "./request-budget.ts";
 import { contractOf, knownFor, type ContractInForce } from "./policy-in-force.ts";
 import { actionOf, registryOf } from "./stubs.ts";
@@ -62,7 +63,8 @@ export async function createAction(sender: Sender, request: ActionRequest): Prom
  * 1. only an agent of the directory asks (403); 2. a policy is in force (503) and has the type (422);
  * 3. the agent's role classes cover it (403); 4. every field fits the contract (422);
  * 5. the agent's hour has room for it (429); 6. what it replaces is withdrawn first (409), so that never both can run;
- * 7. the sums that its conditions look at are measured with it in them, and the policy decides.
+ * 7. the sums that its conditions look at are measured with it in them, and the policy decides;
+ * 8. what is recognised as a secret is taken out: from the digest on, nothing has it.
  */
 async function prepare(sender: Sender, request: ActionRequest, id: string): Promise<NewAction> {
   const { principal, snapshot } = sender;
@@ -93,11 +95,12 @@ async function prepare(sender: Sender, request: ActionRequest, id: string): Prom
     owner: agent.owner,
     ...(onBehalfOf !== null && { onBehalfOf }),
   };
-  const { onBehalfOf: _, ...asked } = request;
   const sums = await sumsFor(sender, { ...request, requester }, contract, id);
   const subject = subjectOf({ ...request, requester, sums }, snapshot.directory, sender.now);
   const stopped = switchFor(snapshot.switches, contract.type);
   const decision = stopped === null ? decide(contract, subject, judge) : refusedBySwitch(stopped);
+  // What was decided on is what was asked; from here on there is only what may be kept.
+  const { asked, redacted } = await kept(sender, request, contract);
   const times = { notBefore: normalTime(request.notBefore), notAfter: normalTime(request.notAfter) };
   return {
     payload: {
@@ -114,6 +117,7 @@ async function prepare(sender: Sender, request: ActionRequest, id: string): Prom
       agent: agentThen(agent),
       ...(level !== "rule" && { level }),
       ...(sums !== undefined && { sums }),
+      ...redacted,
     },
     known: knownFor(snapshot, principal, "nothing"),
     channels: letThroughUntold(found, decision)
@@ -123,6 +127,14 @@ async function prepare(sender: Sender, request: ActionRequest, id: string): Prom
     fingerprint: sender.fingerprint,
     origin: sender.url.origin,
   };
+}
+
+/** What is stored of a request: without its secrets, and with where they stood. */
+async function kept({ snapshot: { salt } }: Sender, request: ActionRequest, { retention }: Contract) {
+  const { emails = false } = retention.redact ?? {};
+  const found = await redactRequest(request, { salt, emails });
+  const { onBehalfOf: _, ...asked } = found.request;
+  return { asked, redacted: found.redactions.length > 0 ? { redactions: found.redactions } : {} };
 }
 
 /** The sums that the contract's conditions look at, with this request in them; undefined where they look at none. */
@@ -218,6 +230,7 @@ function requestFaults(
   if (new TextEncoder().encode(canonicalJson(request.args)).byteLength > limits.argsBytes) {
     fault("/args", `are over ${limits.argsBytes} bytes; send a reference to what is large`);
   } else faults.push(...argumentFaults(contract.args, request.args));
+  faults.push(...contextFaults(request, contract));
   if (request.rollbackPlan !== null && contract.rollback === null) {
     fault("/rollbackPlan", `cannot be given: ${contract.type} declares no rollback`);
   }
@@ -235,6 +248,17 @@ function requestFaults(
   if (ends !== null && ends <= now) fault("/notAfter", "has passed");
   if (starts !== null && ends !== null && ends <= starts) fault("/notAfter", "is not after notBefore");
   return faults;
+}
+
+/** What an agent has to say stays small: what is large is kept where it is, and named. */
+function contextFaults(
+  { context }: ActionRequest,
+  { retention: { contextBytes = limits.contextBytes } }: Contract,
+): ProblemField[] {
+  const bytes = context === null ? 0 : new TextEncoder().encode(canonicalJson(context)).byteLength;
+  if (bytes <= contextBytes) return [];
+  const detail = `is ${bytes} bytes, and ${contextBytes} are the most that this type takes: send a summary, and a reference to the rest`;
+  return [{ pointer: "/context", detail }];
 }
 
 async function callbackFaults(

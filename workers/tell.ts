@@ -1,13 +1,16 @@
+import * as v from "valibot";
 import type { Command } from "../core/machine/command.ts";
 import type { LeaseAnswer, Reply } from "../objects/action/messages.ts";
 import type { Actor } from "../schemas/event.ts";
 import type { Principal } from "../schemas/principal.ts";
+import { Redaction } from "../schemas/retention.ts";
 import type { Snapshot } from "../schemas/snapshot.ts";
 import { unauthenticated } from "./auth.ts";
 import { notFound, ProblemError } from "./http/problem.ts";
 import type { Call } from "./http/route.ts";
 import { liveFor } from "./live.ts";
-import { knownFor, type Need } from "./policy-in-force.ts";
+import { contractOf, knownFor, type Need } from "./policy-in-force.ts";
+import { redactCommand } from "./secrets/redact.ts";
 import { actionOf } from "./stubs.ts";
 
 /** The part of a call that a command needs; an item of a batch fills it in for itself. */
@@ -47,9 +50,10 @@ export async function tell(
   const { env, principal } = sender;
   const snapshot = need === "live" ? await live(sender) : sender.snapshot;
   const wanted = need === "live" ? "votes" : need;
+  const told = await withoutSecrets(sender, id, command, snapshot);
   const send = (type?: string): Promise<Reply> =>
     actionOf(env, principal.workspace, id).tell({
-      command,
+      command: told,
       known: {
         ...knownFor(snapshot, principal, wanted, type),
         ...(command.type === "breakGlass" && { links: snapshot.links }),
@@ -62,6 +66,29 @@ export async function tell(
   const first = await send();
   return settle(first.kind === "needsContract" ? await send(first.type) : first);
 }
+
+/** E-mail addresses go where those of the request went; to know that costs a look at it only where there may be some. */
+async function withoutSecrets(
+  { env, principal }: Sender,
+  id: string,
+  command: Command,
+  snapshot: Snapshot,
+): Promise<Command> {
+  const { salt } = snapshot;
+  const plain = await redactCommand(command, { salt, emails: false });
+  if (!JSON.stringify(command).includes("@")) return plain;
+  const text = await actionOf(env, principal.workspace, id).view();
+  if (text === null) return plain;
+  const { type, redacted = [] } = v.parse(TypeAndRedacted, JSON.parse(text));
+  const wanted = contractOf(snapshot, type)?.contract.retention.redact?.emails ?? false;
+  const were = redacted.some(
+    ({ pointer, kind }) => kind === "email" && pointer.startsWith("/preconditions/"),
+  );
+  const emails = command.type === "claim" ? were : wanted;
+  return emails ? redactCommand(command, { salt, emails }) : plain;
+}
+
+const TypeAndRedacted = v.object({ type: v.string(), redacted: v.optional(v.array(Redaction)) });
 
 /**
  * The snapshot as the Registry has it this moment.
