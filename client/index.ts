@@ -18,12 +18,15 @@ import {
   policyCalls,
 } from "./admin.ts";
 import { type GlassCalls, glassCalls } from "./glass.ts";
+import { type EvidenceCalls, evidenceCalls } from "./evidence.ts";
 import { type EvaluationCalls, evaluationCalls } from "./evaluation.ts";
 import type { GrantClaims, GrantCheck, KeySet, PublicKey } from "./grant.ts";
 import { verifyGrant } from "./grant.ts";
+import { type HoldCalls, holdCalls, type PurgeCalls, purgeCalls } from "./holds.ts";
 import { type IssuerCalls, issuerCalls } from "./issuers.ts";
 import { type KeptLease, keepLease } from "./lease.ts";
 import { type EffectCalls, effectCalls, type GuardrailCalls, guardrailCalls } from "./learning.ts";
+import { type LedgerCalls, ledgerCalls } from "./ledger.ts";
 import { type KillSwitchCalls, killSwitchCalls, type OnCallCalls, onCallCalls } from "./safety.ts";
 import { isAction, isActionList, isClaim, isEvent, isItems, isObject } from "./shape.ts";
 import { socketOpener, type WebSocketConstructor } from "./socket.ts";
@@ -46,7 +49,10 @@ export type { BreakGlass, GlassCalls, GlassFilter, Review } from "./glass.ts";
 export type * from "./admin.ts";
 export type * from "./metrics.ts";
 export type * from "./evaluation.ts";
+export type * from "./evidence.ts";
+export type * from "./holds.ts";
 export type * from "./issuers.ts";
+export type * from "./ledger.ts";
 export type * from "./safety.ts";
 export type * from "./learning.ts";
 export type {
@@ -182,6 +188,10 @@ type OperatorCalls = {
   readonly onCall: OnCallCalls;
   readonly guardrails: GuardrailCalls;
   readonly effects: EffectCalls;
+  readonly evidence: EvidenceCalls;
+  readonly holds: HoldCalls;
+  readonly workspace: PurgeCalls;
+  readonly ledger: LedgerCalls;
 };
 
 const operatorCalls = (transport: Transport): OperatorCalls => ({
@@ -193,6 +203,10 @@ const operatorCalls = (transport: Transport): OperatorCalls => ({
   onCall: onCallCalls(transport),
   guardrails: guardrailCalls(transport),
   effects: effectCalls(transport),
+  evidence: evidenceCalls(transport),
+  holds: holdCalls(transport),
+  workspace: purgeCalls(transport),
+  ledger: ledgerCalls(transport),
 });
 
 /**

@@ -52,6 +52,19 @@ export const engineActions = {
     description: "Let what a kill switch stopped be asked for and run again.",
     properties: { scope: text, engagedBy: text, because: text },
   },
+  "holdpoint.hold.release": {
+    risk: "high",
+    pendingTtl: "24h",
+    description: "Release a legal hold. What it kept and is overdue is let go of within minutes.",
+    properties: { hold: text, scope: text, heldBy: text, because: text },
+  },
+  "holdpoint.workspace.purge": {
+    risk: "high",
+    pendingTtl: "24h",
+    description:
+      "Forget the whole workspace: every value of every action, its people, keys and policy. Nothing brings it back.",
+    properties: { workspace: text, cancelRunning: { type: "boolean" } },
+  },
   "holdpoint.guardrail.loosen": {
     risk: "high",
     // As long as a proposal lives.

@@ -32,6 +32,8 @@ const typeByKind: Readonly<Record<EngineChangeKind, EngineType>> = {
   "owners.put": "holdpoint.group.change",
   "key.create": "holdpoint.key.create",
   "switch.release": "holdpoint.switch.release",
+  "hold.release": "holdpoint.hold.release",
+  "workspace.purge": "holdpoint.workspace.purge",
   "guardrail.loosen": "holdpoint.guardrail.loosen",
 };
 
@@ -103,6 +105,10 @@ function currentOf(
       const found = switches.find(({ scope }) => scope === change.scope);
       return found === undefined ? null : plainObject(found);
     }
+    case "hold.release":
+      return change.hold;
+    case "workspace.purge":
+      return change.workspace;
     case "guardrail.loosen": {
       const found = loosenings.find(({ type }) => type === change.type);
       return found === undefined ? null : plainObject(found);
@@ -140,6 +146,10 @@ export function targetOf(change: EngineChange): string {
       return `key of ${change.principal}`;
     case "switch.release":
       return `kill switch ${change.scope}`;
+    case "hold.release":
+      return `hold ${change.hold}`;
+    case "workspace.purge":
+      return `workspace ${change.workspace}`;
     case "guardrail.loosen":
       return `guardrail of ${change.type}`;
   }
@@ -173,6 +183,12 @@ function ownArgs(change: EngineChange, standing: Standing, sha256Hex: Sha256Hex)
       const found = standing.switches?.find(({ scope }) => scope === change.scope);
       return { scope: change.scope, engagedBy: found?.by ?? "", because: found?.reason ?? "" };
     }
+    case "hold.release": {
+      const { hold, scope, heldBy, because } = change;
+      return { hold, scope, heldBy, because };
+    }
+    case "workspace.purge":
+      return { workspace: change.workspace, cancelRunning: change.cancelRunning };
     case "guardrail.loosen":
       return looseningArgs(change);
     default: {

@@ -106,6 +106,9 @@ export function isChannel(sink: string): boolean {
   return sink !== "callback" && !sink.startsWith("webhook:");
 }
 
+/** Whether what a channel shows can be changed once it is there. Elsewhere it stays as it was sent. */
+export const isEditable = (sink: string): boolean => sink.startsWith("slack:");
+
 /** Notices that say something beside the card; all others are shown by the card itself as it is now. */
 export const besideCard: ReadonlySet<ChannelNotice> = new Set([
   "action.reminded",

@@ -22,17 +22,20 @@ export function useAction(id: string): ActionData & { reload: () => Promise<void
   const load = useCallback(
     async (signal?: AbortSignal): Promise<number> => {
       const init = signal === undefined ? {} : { signal };
-      const [card, action, { items }] = await Promise.all([
+      const [card, action, log] = await Promise.all([
         call(Card, `${path}/card`, init),
         call(ActionView, path, init),
-        call(Events, `${path}/events`, init),
+        call(Events, `${path}/events`, init).then(({ items }) => items, faultOf),
       ]);
-      setData(({ shown }) => ({
-        // Of two answers that crossed, the later state stays.
-        shown: shown !== null && shown.action.seq > action.seq ? shown : { card, action, events: items },
-        fault: null,
-        missing: false,
-      }));
+      setData(({ shown }) => {
+        const events = typeof log === "string" ? (shown?.events ?? []) : log;
+        return {
+          // Of two answers that crossed, the later state stays.
+          shown: shown !== null && shown.action.seq > action.seq ? shown : { card, action, events },
+          fault: typeof log === "string" ? log : null,
+          missing: false,
+        };
+      });
       return action.seq;
     },
     [path],
@@ -51,6 +54,12 @@ export function useAction(id: string): ActionData & { reload: () => Promise<void
     return () => ended.abort();
   }, [load]);
   return { ...data, reload: async () => void (await load()) };
+}
+
+/** While nobody can be written down as its reader the log is not shown, and whoever has to decide still can. */
+function faultOf(error: unknown): string {
+  if (error instanceof Refused && error.problem.code === "log_unavailable") return wordsOf(error);
+  throw error;
 }
 
 /** Somebody looks at it: part of how long people take, and nothing more. Not for a page that was opened out of sight. */

@@ -4,6 +4,7 @@ import { InstantText } from "./instant.ts";
 import { FrozenView } from "./freeze.ts";
 import { Json, JsonObject } from "./json.ts";
 import { Risk, Selector } from "./policy.ts";
+import { Redaction, RetentionClass } from "./retention.ts";
 import { ActionType, Digest, Label, PersonId, PrincipalId, Prose } from "./text.ts";
 import { limits } from "./limits.ts";
 
@@ -242,6 +243,20 @@ export const ActionView = v.object({
   ),
   /** While it waits: the freeze in which it cannot be claimed. On what is read and voted on, and only while there is one. */
   freeze: v.optional(FrozenView),
+  /** Which classes of what it held are gone, and since when; left out where none is. */
+  erased: v.optional(
+    v.array(
+      v.object({
+        class: RetentionClass,
+        at: Instant,
+        /** Who asked for it before its time, and why; left out of what went when it was due. */
+        by: v.optional(v.string()),
+        because: v.optional(v.string()),
+      }),
+    ),
+  ),
+  /** What was recognised as a secret in the request and never stored; left out where nothing was. */
+  redacted: v.optional(v.array(Redaction)),
   createdAt: Instant,
   updatedAt: Instant,
   links: v.object({ self: v.string(), page: v.string(), events: v.string(), stream: v.string() }),

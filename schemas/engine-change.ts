@@ -1,9 +1,11 @@
 import * as v from "valibot";
 import { Delegation, Group, Owners, Person } from "./directory.ts";
 import { Level } from "./guardrail.ts";
+import { HoldId } from "./hold.ts";
+import { HoldScope } from "./ledger.ts";
 import { Policy } from "./policy.ts";
 import { Scope } from "./principal.ts";
-import { Digest, Label, PersonId, PrincipalId, Prose, Slug } from "./text.ts";
+import { Digest, Label, PersonId, PrincipalId, Prose, Slug, WorkspaceName } from "./text.ts";
 
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
@@ -27,6 +29,21 @@ export const EngineChange = v.variant("kind", [
     expiresAt: v.nullable(v.number()),
   }),
   v.strictObject({ kind: v.literal("switch.release"), scope: v.string() }),
+  /** What was held, by whom and why: a hold never changes but for its end, so the release is of exactly this one. */
+  v.strictObject({
+    kind: v.literal("hold.release"),
+    hold: HoldId,
+    scope: HoldScope,
+    heldBy: v.string(),
+    because: Prose,
+    reason: Prose,
+  }),
+  v.strictObject({
+    kind: v.literal("workspace.purge"),
+    workspace: WorkspaceName,
+    cancelRunning: v.boolean(),
+    reason: Prose,
+  }),
   v.strictObject({
     kind: v.literal("guardrail.loosen"),
     type: v.string(),
@@ -48,3 +65,9 @@ export type EngineChangeKind = EngineChange["kind"];
 /** What became of a change that was approved, or of one that will never be. `applied` is false where nothing was changed. */
 export const ChangeResult = v.strictObject({ applied: v.boolean(), summary: v.string() });
 export type ChangeResult = v.InferOutput<typeof ChangeResult>;
+
+/** Kinds that change what the Registry does not keep: it keeps them until they are agreed to, and others carry them out. */
+const elsewhere = ["hold.release", "workspace.purge"] as const satisfies readonly EngineChangeKind[];
+export type ElsewhereChange = Extract<EngineChange, { kind: (typeof elsewhere)[number] }>;
+export const isElsewhere = (change: EngineChange): change is ElsewhereChange =>
+  elsewhere.some((kind) => kind === change.kind);

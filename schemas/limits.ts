@@ -5,6 +5,8 @@
 export const limits = {
   bodyBytes: 256 * 1024,
   argsBytes: 64 * 1024,
+  /** Where a contract does not say how much the context of one action may hold. */
+  contextBytes: 32 * 1024,
   jsonDepth: 32,
   jsonKeys: 1_000,
   /** For a policy document (some 50 keys a contract) and a batch: each of its items is held to less by its own schema. */

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { EvidenceFigures } from "./evidence-figures.ts";
 import { PersonId } from "./text.ts";
 
 /** What `GET /v1/metrics` answers. Durations are milliseconds, shares are from 0 to 1 and null where there is nothing to share. */
@@ -121,5 +122,7 @@ export const Figures = v.object({
   /** Messages to people that were not sent in the window: their hour was full, or they have a card of an identical request. */
   suppressed: v.object({ budget: Count, coalesced: Count }),
   rates: Rates,
+  /** What is kept, what is let go of, and who reads it; left out where the log cannot be asked. */
+  evidence: v.optional(EvidenceFigures),
 });
 export type Figures = v.InferOutput<typeof Figures>;

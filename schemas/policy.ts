@@ -4,6 +4,7 @@ import { Freeze } from "./freeze.ts";
 import { Guardrail } from "./guardrail.ts";
 import { JsonObject } from "./json.ts";
 import { limits } from "./limits.ts";
+import { Retention } from "./retention.ts";
 import { ActionType, Label, Prose, Slug } from "./text.ts";
 
 /** Who may fill a seat: `group:dba`, `person:alice`, `oncall:primary`, `owner-of-target`, `manager-of-requester`. */
@@ -83,13 +84,6 @@ export const BreakGlass = v.strictObject({
   perPersonPerDay: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)), 3),
 });
 export type BreakGlass = v.InferOutput<typeof BreakGlass>;
-
-const RetentionClass = v.picklist(["ephemeral", "operational", "compliance"]);
-export const Retention = v.strictObject({
-  context: v.optional(RetentionClass, "ephemeral"),
-  payload: v.optional(RetentionClass, "operational"),
-  evidence: v.optional(RetentionClass, "compliance"),
-});
 
 export const Risk = v.picklist(["low", "medium", "high", "critical"]);
 export type Risk = v.InferOutput<typeof Risk>;

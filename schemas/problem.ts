@@ -15,6 +15,7 @@ export const problems = {
   leased: { status: 409, title: "Somebody else has claimed it" },
   fenced: { status: 409, title: "This lease is no longer the current one" },
   conflict: { status: 409, title: "It conflicts with what is there" },
+  gone: { status: 410, title: "It has been erased" },
   too_large: { status: 413, title: "The body is too large" },
   invalid_body: { status: 422, title: "The body does not fit" },
   reason_required: { status: 422, title: "A reason is needed" },
@@ -23,6 +24,7 @@ export const problems = {
   rate_limited: { status: 429, title: "Too many calls" },
   internal: { status: 500, title: "Something went wrong here" },
   policy_unavailable: { status: 503, title: "Policy or directory cannot be read" },
+  log_unavailable: { status: 503, title: "The log of the workspace cannot be written" },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemCode = keyof typeof problems;

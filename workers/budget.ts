@@ -1,9 +1,9 @@
+import { createHmac } from "node:crypto";
 import { addresseeOf, coalescingKey, perHourOf } from "../core/budget.ts";
 import type { Sight } from "../schemas/channel.ts";
 import type { Delivery } from "../schemas/message.ts";
 import type { NoticeVerdict } from "../schemas/notice.ts";
 import type { Policy } from "../schemas/policy.ts";
-import { sha256Hex } from "./auth.ts";
 import { readKnown } from "./known.ts";
 import { boardOf } from "./stubs.ts";
 
@@ -12,7 +12,8 @@ const freshMs = 5_000;
 /** Workspaces kept per isolate; past it the memory starts over. */
 const maxKept = 1_000;
 
-const kept = new Map<string, { policy: Policy | null; readAt: number }>();
+type Kept = { policy: Policy | null; salt: string; readAt: number };
+const kept = new Map<string, Kept>();
 
 /**
  * Whether people are to be sent a message about an action as it is now (threat T10). The Board is asked for every one of them,
@@ -26,7 +27,8 @@ export async function allowed(
 ): Promise<NoticeVerdict> {
   const addressee = addresseeOf(sink);
   if (addressee === null) return { kind: "send", identical: 0 };
-  const perHour = perHourOf(await policyOf(env, workspace, now), addressee);
+  const { policy, salt } = await rulesOf(env, workspace, now);
+  const perHour = perHourOf(policy, addressee);
   return boardOf(env, workspace).allow({
     action,
     seq,
@@ -34,7 +36,8 @@ export async function allowed(
     type,
     risk: view.risk,
     pending: view.state === "pending",
-    key: coalescingKey(view, sha256Hex),
+    // Keyed, so that what a row of the Board stands for cannot be found by trying.
+    key: coalescingKey(view, (text) => createHmac("sha256", salt).update(text).digest("hex")),
     shown: shown !== null,
     perHour,
     origin: new URL(view.links.page).origin,
@@ -42,12 +45,16 @@ export async function allowed(
   });
 }
 
-async function policyOf(env: Env, workspace: string, now: number): Promise<Policy | null> {
+async function rulesOf(env: Env, workspace: string, now: number): Promise<Kept> {
   const known = kept.get(workspace);
-  if (known !== undefined && now - known.readAt < freshMs) return known.policy;
+  if (known !== undefined && now - known.readAt < freshMs) return known;
   const snapshot = await readKnown(env, workspace);
-  const policy = snapshot?.policy?.document ?? null;
+  const fresh = {
+    policy: snapshot?.policy?.document ?? null,
+    salt: snapshot?.salt ?? workspace,
+    readAt: now,
+  };
   if (kept.size >= maxKept) kept.clear();
-  kept.set(workspace, { policy, readAt: now });
-  return policy;
+  kept.set(workspace, fresh);
+  return fresh;
 }

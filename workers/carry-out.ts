@@ -6,6 +6,7 @@ import type { Reply } from "../objects/action/messages.ts";
 import type { CarriedOut } from "../objects/registry/proposals.ts";
 import { ActionView } from "../schemas/action.ts";
 import type { Principal } from "../schemas/principal.ts";
+import { carryOutElsewhere } from "./elsewhere.ts";
 import { forget, readKnown } from "./known.ts";
 import { knownFor } from "./policy-in-force.ts";
 import { actionOf, registryOf } from "./stubs.ts";
@@ -59,7 +60,12 @@ export async function carryOut(
   if (waiting.kind === "key.create" && !collecting) return null;
   const fence = seen.lease?.fence ?? (await claim(env, workspace, id, { seen, base: waiting.base }));
   if (fence === null) return null;
-  const done = await registry.carryOut({ action: id, now: Date.now() });
+  const { elsewhere, actor } = waiting;
+  const came =
+    elsewhere === undefined
+      ? undefined
+      : await carryOutElsewhere(env, workspace, { action: id, actor, change: elsewhere });
+  const done = await registry.carryOut({ action: id, now: Date.now(), ...(came !== undefined && { came }) });
   if (done === null) throw new Error("what was approved is not kept here");
   forget(workspace);
   await report(env, workspace, id, { seen, fence, done });

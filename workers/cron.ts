@@ -1,12 +1,17 @@
 import { limits } from "../schemas/limits.ts";
+import type { PurgeState } from "../schemas/purge.ts";
 import { carryOutLeft } from "./carry-out.ts";
+import { copySealed } from "./evidence-copies.ts";
 import { openLoosenings } from "./loosening.ts";
-import { restoreRows } from "./repair.ts";
+import { goOnPurging } from "./purging.ts";
+import { eachOf, restoreRows } from "./repair.ts";
 import { stopKilled } from "./stopping.ts";
-import { actionOf, boardOf, engineOf } from "./stubs.ts";
+import { actionOf, boardOf, engineOf, ledgerOf } from "./stubs.ts";
 
 /** An alarm that is due this moment is not lost; the Board, too, hears of it a second or so later. */
 const graceMs = 15_000;
+/** A line of a log that has waited this long for its checkpoint was forgotten by the log's alarm. */
+const unsignedMs = 120_000;
 /** Overdue actions a run looks at in one workspace: some 100 calls a second make this half of a minute's cron. */
 const maxPerRun = 3_000;
 
@@ -22,34 +27,85 @@ export async function sweep(env: Env, now: number): Promise<Swept> {
   const workspaces = await engineOf(env).workspaces();
   const swept = { workspaces: workspaces.length, overdue: 0, failed: 0 };
   for (const workspace of workspaces) {
-    try {
-      swept.failed += (await stopKilled(env, workspace)).failed;
-    } catch (error) {
-      swept.failed += 1;
-      console.error("kill switches were not swept", workspace, error);
+    const purging = await sweptBy(swept, ["what is forgotten", workspace], () => purgingOf(env, workspace));
+    if (purging !== null) {
+      const goOn = async (): Promise<void> => add(swept, await goOnPurging(env, workspace, now, purging));
+      await sweptBy(swept, ["what is forgotten", workspace], goOn);
+      continue;
     }
-    try {
-      swept.failed += (await openLoosenings(env, workspace, now)).failed;
-    } catch (error) {
-      swept.failed += 1;
-      console.error("proposals were not swept", workspace, error);
-    }
-    try {
-      swept.failed += (await carryOutLeft(env, workspace, now)).failed;
-    } catch (error) {
-      swept.failed += 1;
-      console.error("changes were not swept", workspace, error);
-    }
-    try {
-      const { found, failed } = await sweepWorkspace(env, workspace, now);
-      swept.overdue += found;
-      swept.failed += failed;
-    } catch (error) {
-      swept.failed += 1;
-      console.error("sweep failed", workspace, error);
+    for (const [what, step] of steps) {
+      await sweptBy(swept, [what, workspace], () => step(env, workspace, now, swept));
     }
   }
   return swept;
+}
+
+type Step = (env: Env, workspace: string, now: number, swept: Swept) => Promise<void>;
+
+/** What a workspace is swept for, in this order. One that fails keeps up none of the others. */
+const steps: readonly (readonly [string, Step])[] = [
+  ["kill switches", async (env, workspace, _, swept) => add(swept, await stopKilled(env, workspace))],
+  ["proposals", async (env, workspace, now, swept) => add(swept, await openLoosenings(env, workspace, now))],
+  ["changes", async (env, workspace, now, swept) => add(swept, await carryOutLeft(env, workspace, now))],
+  [
+    "the log",
+    async (env, workspace, now, swept) => {
+      await ledgerOf(env, workspace).poke(unsignedMs, now);
+      add(swept, { failed: await copySealed(env, workspace, now) });
+    },
+  ],
+  [
+    "what is due to be let go of",
+    async (env, workspace, now, swept) => add(swept, await letGo(env, workspace, now)),
+  ],
+  [
+    "deadlines",
+    async (env, workspace, now, swept) => {
+      const { found, failed } = await sweepWorkspace(env, workspace, now);
+      swept.overdue += found;
+      add(swept, { failed });
+    },
+  ],
+];
+
+function add(swept: Swept, { failed }: { failed: number }): void {
+  swept.failed += failed;
+}
+
+/** What `run` answers; null where it failed, which is counted and said. */
+async function sweptBy<Value>(
+  swept: Swept,
+  about: readonly string[],
+  run: () => Promise<Value>,
+): Promise<Value | null> {
+  try {
+    return await run();
+  } catch (error) {
+    swept.failed += 1;
+    console.error("not swept:", ...about, error);
+    return null;
+  }
+}
+
+/** How far the forgetting of a workspace has come, for which nothing else is done then; null where nobody has asked for it. */
+async function purgingOf(env: Env, workspace: string): Promise<PurgeState | null> {
+  const standing = await ledgerOf(env, workspace).purge();
+  return standing === null || standing.state.stage === "reopened" ? null : standing.state;
+}
+
+/** Pokes actions that still hold what is due and no hold keeps, such as after a release. */
+async function letGo(env: Env, workspace: string, now: number): Promise<{ failed: number }> {
+  const { overdue } = await ledgerOf(env, workspace).chores(now - graceMs, limits.listPage, now);
+  let failed = 0;
+  await eachOf(
+    overdue,
+    async (id) => actionOf(env, workspace, id).poke(),
+    (id, error) => {
+      failed += 1;
+      console.error("not let go of yet", workspace, id, error);
+    },
+  );
+  return { failed };
 }
 
 async function sweepWorkspace(

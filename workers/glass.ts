@@ -7,7 +7,8 @@ import type { GlassReply } from "../objects/action/messages.ts";
 import type { Opened, UseInput } from "../objects/registry/glass.ts";
 import { sha256Hex, unauthenticated } from "./auth.ts";
 import { carryOutApproved } from "./carry-out.ts";
-import { notFound, ProblemError } from "./http/problem.ts";
+import { absent } from "./absent.ts";
+import { ProblemError } from "./http/problem.ts";
 import type { Call } from "./http/route.ts";
 import { readKnown, readLive } from "./known.ts";
 import { knownFor } from "./policy-in-force.ts";
@@ -109,7 +110,7 @@ export async function termsOf({ env, principal, snapshot }: Call<unknown>, id: s
     );
   const first = await ask();
   const reply = first.kind === "needsContract" ? await ask(first.type) : first;
-  if (reply.kind === "absent") throw notFound();
+  if (reply.kind === "absent") throw await absent(env, principal.workspace, id);
   if (reply.kind === "needsContract") throw unavailable();
   return v.parse(GlassTerms, JSON.parse(reply.body));
 }

@@ -63,6 +63,8 @@ const titles = (status: number): string =>
 /** The refusals a route can answer with, by its shape; each is a problem. */
 function refusals(route: Route): Described {
   const statuses = new Set([400, 404, 500, ...(route.refuses ?? [])]);
+  // An action may be over and done with, down to its tombstone.
+  if (route.path.startsWith("/v1/actions/:id")) statuses.add(410);
   if (route.scope !== null) for (const status of [401, 403, 503]) statuses.add(status);
   if (route.body !== undefined) for (const status of [409, 413, 422]) statuses.add(status);
   return Object.fromEntries(
@@ -122,6 +124,8 @@ function operationOf(route: Route): Described {
     summary: route.summary,
     tags: [route.tag],
     ...(route.scope === null ? { security: [] } : { "x-scope": route.scope }),
+    // Who asks is written into the workspace's log before it is answered.
+    ...(route.evidence !== undefined && { "x-recorded": true }),
     ...(parameters.length > 0 && { parameters }),
     ...(schema !== undefined && {
       requestBody: { required: true, content: { "application/json": { schema } } },
@@ -134,6 +138,7 @@ const tagTexts: Readonly<Record<string, string>> = {
   actions: "Ask for an action, look at it, wait for it",
   decisions: "Approve, deny, cancel, revoke, break the glass",
   execution: "Claim what was approved, run it under a lease, report, roll back",
+  evidence: "What an auditor takes away and checks, and who has read it",
   policy: "Which actions there are, who must agree, and for how long",
   feedback: "What came of it: needless and missed gates, harm, and effects that nobody had claimed",
   directory: "People, agents, groups and who acts for whom",

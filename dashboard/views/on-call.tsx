@@ -5,6 +5,7 @@ import { call, wordsOf } from "../api.ts";
 import { formatMs } from "../clock.ts";
 import { listenToFeed } from "../feed.ts";
 import { DeadLetters } from "../parts/dead-letters.tsx";
+import { EvidenceTables } from "../parts/evidence-figures.tsx";
 import { RateTable } from "../parts/rates.tsx";
 import { QueueTime } from "../parts/queue-time.tsx";
 import { place, refine } from "../route.ts";
@@ -53,6 +54,7 @@ export function OnCall(): JSX.Element {
           <QueueTime figures={figures} />
           <RateTable rates={figures.rates} />
           <Reviewers figures={figures} />
+          {figures.evidence !== undefined && <EvidenceTables figures={figures.evidence} />}
           <DeadLetters count={figures.deadLetters} />
         </>
       )}

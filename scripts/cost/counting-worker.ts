@@ -16,6 +16,7 @@ function counted(env: Env): Env {
     ACTIONS: countNamespace(counter, "Action", env.ACTIONS),
     REGISTRY: countNamespace(counter, "Registry", env.REGISTRY),
     BOARD: countNamespace(counter, "Board", env.BOARD),
+    LEDGER: countNamespace(counter, "Ledger", env.LEDGER),
     EVENTS: countQueue(counter, "holdpoint-events", env.EVENTS),
     DELIVERIES: countQueue(counter, "holdpoint-deliveries", env.DELIVERIES),
   };
@@ -45,9 +46,16 @@ export class Board extends real.Board {
   }
 }
 
+export class Ledger extends real.Ledger {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(metered(ctx), counted(env));
+  }
+}
+
 countMethods(counter, "Action", Action.prototype, real.Action.prototype);
 countMethods(counter, "Registry", Registry.prototype, real.Registry.prototype);
 countMethods(counter, "Board", Board.prototype, real.Board.prototype);
+countMethods(counter, "Ledger", Ledger.prototype, real.Ledger.prototype);
 
 /** Ids say nothing about what a call costs. */
 const nameOf = (request: Request): string =>

@@ -4,10 +4,13 @@ import { addDeadLetters } from "./commands/dead-letters.ts";
 import { addDecide } from "./commands/decide.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEnd } from "./commands/end.ts";
+import { addEvidence } from "./commands/evidence.ts";
 import { addFeedback } from "./commands/feedback.ts";
 import { addGuardrails } from "./commands/guardrails.ts";
+import { addHold } from "./commands/hold.ts";
 import { addIssuers } from "./commands/issuers.ts";
 import { addKey } from "./commands/key.ts";
+import { addLedger } from "./commands/ledger.ts";
 import { addMetrics } from "./commands/metrics.ts";
 import { addKill } from "./commands/kill.ts";
 import { addOnCall } from "./commands/oncall.ts";
@@ -20,6 +23,8 @@ import { addRun } from "./commands/run.ts";
 import { addShow } from "./commands/show.ts";
 import { addSignIn } from "./commands/sign-in.ts";
 import { addSlack } from "./commands/slack.ts";
+import { addWorkspace } from "./commands/workspace.ts";
+import { addVerify } from "./commands/verify.ts";
 import { addWait } from "./commands/wait.ts";
 import { exitCodeHelp } from "./exit-code.ts";
 
@@ -27,7 +32,7 @@ const introduction = `
 Which engine and as whom: the options above, else HOLDPOINT_URL and HOLDPOINT_KEY, else the nearest
 .holdpoint/dev.json, which \`npm start\` writes. From there run, request, wait, cancel, rollback and report act as
 agent:demo, and queue, show, revoke, policy, key, issuers, kill, unkill, oncall, feedback, guardrails, dead-letters,
-metrics and doctor as the operator; approve, deny, break-glass, review, sign-in and slack link need --as. HOLDPOINT_KEY may also be the token of a
+evidence, ledger, metrics and doctor as the operator; approve, deny, break-glass, review, sign-in and slack link need --as. HOLDPOINT_KEY may also be the token of a
 trusted issuer, and HOLDPOINT_KEY_COMMAND what prints a fresh one whenever that ends; HOLDPOINT_WORKSPACE then says for
 which workspace, if not "default".
 A key in HOLDPOINT_KEY is not seen in the list of processes; one after --key is.
@@ -73,7 +78,12 @@ export function createProgram(version: string): Command {
     addFeedback,
     addGuardrails,
     addDeadLetters,
+    addEvidence,
+    addHold,
+    addLedger,
     addMetrics,
+    addWorkspace,
+    addVerify,
     addSlack,
     addDoctor,
   ]) {

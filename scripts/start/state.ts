@@ -80,7 +80,7 @@ export class State {
     return readFileSync(path, "utf8").trim();
   }
 
-  /** What webhook signing secrets are sealed with in storage. Made once and kept beside it: without it they cannot be opened. */
+  /** What secrets, and what actions hold, are sealed with in storage. Made once and kept beside it: without it nobody can open them. */
   sealKey(): string {
     const path = join(this.folder, "seal-key");
     if (!existsSync(path)) this.#write("seal-key", randomBytes(32).toString("base64"));

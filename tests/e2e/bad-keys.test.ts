@@ -118,6 +118,7 @@ describe("401", () => {
     const open = routes.filter(({ scope }) => scope === null).map(({ path }) => path);
     expect(open.toSorted()).toEqual([
       "/.well-known/jwks.json",
+      "/checkpoint",
       "/healthz",
       "/slack/interactivity",
       "/v1/session",
@@ -208,6 +209,10 @@ describe("another workspace", () => {
     const secret = await cast.operator.post<{ id: string }>("/v1/webhooks/secrets", {});
     const url = "https://hooks.example.com/in";
     const endpoint = await cast.operator.post<{ id: string }>("/v1/webhooks", { url, secretId: secret.id });
+    const scope = `action:${action.id}`;
+    const hold = await cast.omar.post<{ id: string }>("/v1/holds", { scope, reason: "a case" });
+    const runs = { scopes: ["admin"] };
+    const omar = new Person("person:omar", engine.url, await foreign.givesKey("person:omar", runs));
     const { digest } = action;
     const lease = { lease: "lse_x", fence: 1 };
     const glass = { digest, reason: "nobody answers and it burns", incident: "INC-1", confirm: true };
@@ -216,6 +221,7 @@ describe("another workspace", () => {
       [agent, "GET", "/v1/actions/ID?wait=5&afterSeq=0", undefined, [action.id, unknownAction]],
       [agent, "GET", "/v1/actions/ID/events", undefined, [action.id, unknownAction]],
       [agent, "GET", "/v1/actions/ID/card", undefined, [action.id, unknownAction]],
+      [foreign, "GET", "/v1/actions/ID/evidence", undefined, [action.id, unknownAction]],
       [person, "POST", "/v1/actions/ID/votes", { decision: "approve", digest }, [action.id, unknownAction]],
       [agent, "POST", "/v1/actions/ID/cancel", { reason: "mine" }, [action.id, unknownAction]],
       [foreign, "POST", "/v1/actions/ID/revoke", { reason: "mine" }, [action.id, unknownAction]],
@@ -239,6 +245,14 @@ describe("another workspace", () => {
         { verdict: "justified", note: "it was" },
         [action.id, unknownAction],
       ],
+      [
+        omar,
+        "POST",
+        "/v1/actions/ID/erase",
+        { class: "ephemeral", reason: "mine" },
+        [action.id, unknownAction],
+      ],
+      [omar, "POST", "/v1/holds/ID/release", { reason: "mine" }, [hold.id, "hold_AAAAAAAAAAAAAAAAAAAAAA"]],
       [foreign, "POST", "/v1/keys/ID/rotate", {}, [key.record.id, "0".repeat(12)]],
       [foreign, "POST", "/v1/keys/ID/revoke", {}, [key.record.id, "0".repeat(12)]],
       [foreign, "DELETE", "/v1/webhooks/ID", undefined, [endpoint.id, "whe_nothing"]],

@@ -3,7 +3,10 @@ import { env } from "cloudflare:workers";
 import * as v from "valibot";
 import { vi } from "vitest";
 import type { Action } from "../../objects/action/action.ts";
+import { readEvents } from "../../objects/action/chain.ts";
 import * as rows from "../../objects/action/rows.ts";
+import { duesOf } from "../../core/retention/dues.ts";
+import { openAction } from "../../objects/action/sealing.ts";
 import { ActionView, ClaimAnswer } from "../../schemas/action.ts";
 import type { Event } from "../../schemas/event.ts";
 import type { ActionChanged } from "../../schemas/message.ts";
@@ -36,15 +39,24 @@ export type Kept = {
 };
 
 export function kept(stub: Stub): Promise<Kept> {
-  return runInDurableObject(stub, async (_, { storage }) => ({
-    payload: rows.readPayload(storage.sql),
-    stored: rows.readStored(storage.sql),
-    events: rows.readEvents(storage.sql, 0),
-    outbox: storage.sql
-      .exec<OutboxLine>("SELECT seq, sink, type, tries, due, status, error FROM outbox ORDER BY seq, sink")
-      .toArray(),
-    alarm: await storage.getAlarm(),
-  }));
+  return runInDurableObject(stub, async (_, { storage }) => {
+    const there = openAction(env, rows.readDocs(storage.sql));
+    return {
+      payload: there.payload,
+      stored: there.stored,
+      events: readEvents(storage.sql, there, 0),
+      outbox: storage.sql
+        .exec<OutboxLine>("SELECT seq, sink, type, tries, due, status, error FROM outbox ORDER BY seq, sink")
+        .toArray(),
+      alarm: await storage.getAlarm(),
+    };
+  });
+}
+
+/** When the first of what it holds is to be let go of (epoch ms): all that is still to come of an action that is over and told. */
+export function firstToGo({ payload, stored }: Kept): number {
+  const times = duesOf(payload, stored.state, stored.held ?? {}).map(({ dueAt }) => dueAt ?? Infinity);
+  return Math.min(...times);
 }
 
 /** Runs SQL in the action's own database: to break it, or to mend it again. */

@@ -162,3 +162,13 @@ export function castOf({ url, keys }: { url: string; keys: Readonly<Record<strin
     stranger: new Caller("nobody", url, null),
   };
 }
+
+/** An action that was asked for, agreed to, run and reported; with words that a spreadsheet or a browser could take for its own. */
+export async function wholeLife({ demo, bob }: Cast): Promise<string> {
+  const action = await demo.asks({ reason: "=cmd|'/C calc'!A0 <b>bold</b>" });
+  await bob.approves(action, { more: { reason: "I have looked" } });
+  const held = await demo.claims(action);
+  await demo.heartbeats(held);
+  await demo.reports(held, "succeeded");
+  return action.id;
+}

@@ -1,10 +1,14 @@
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import * as v from "valibot";
-import { Event } from "../../schemas/event.ts";
-import { Payload, StoredAction } from "../../schemas/stored.ts";
+import { eventFrom, openAction } from "../../objects/action/sealing.ts";
+import type { Event } from "../../schemas/event.ts";
+import type { Payload, StoredAction } from "../../schemas/stored.ts";
+
+const Doc = v.object({ body: v.string() });
+const Entry = v.object({ seq: v.number(), body: v.string(), opened: v.nullable(v.string()) });
 
 export type DiskOutboxRow = { seq: number; sink: string; type: string; status: string; tries: number };
 
@@ -22,11 +26,12 @@ export type DiskAction = {
  */
 export function actionsOnDisk(stateDir: string, sinceMs = 0): Map<string, DiskAction> {
   const folder = join(stateDir, "storage", "v3", "do", "holdpoint-Action");
+  const keys = { HOLDPOINT_SEAL_KEY: readFileSync(join(stateDir, "seal-key"), "utf8").trim() };
   const actions = new Map<string, DiskAction>();
   for (const name of readdirSync(folder)) {
     if (!name.endsWith(".sqlite") || name.startsWith("metadata")) continue;
     if (sinceMs > 0 && writtenAt(join(folder, name)) < sinceMs) continue;
-    const action = read(join(folder, name));
+    const action = read(join(folder, name), keys);
     if (action !== null) actions.set(action.payload.id, action);
   }
   return actions;
@@ -38,9 +43,12 @@ function writtenAt(path: string): number {
   return Math.max(...files.map((file) => file?.mtimeMs ?? 0));
 }
 
-function read(path: string): DiskAction | null {
+/** What the rows of an engine are sealed with. */
+type Keys = { readonly HOLDPOINT_SEAL_KEY: string };
+
+function read(path: string, keys: Keys): DiskAction | null {
   try {
-    return readFrom(path, true);
+    return readFrom(path, keys, true);
   } catch (error) {
     // What a kill left in the write-ahead log may have to be recovered first, which is done on a copy: the file is the engine's.
     if (!String(error).includes("readonly database")) throw error;
@@ -49,30 +57,31 @@ function read(path: string): DiskAction | null {
       for (const end of ["", "-wal"]) {
         if (existsSync(`${path}${end}`)) copyFileSync(`${path}${end}`, join(folder, `copy${end}`));
       }
-      return readFrom(join(folder, "copy"), false);
+      return readFrom(join(folder, "copy"), keys, false);
     } finally {
       rmSync(folder, { recursive: true });
     }
   }
 }
 
-function readFrom(path: string, readOnly: boolean): DiskAction | null {
+function readFrom(path: string, keys: Keys, readOnly: boolean): DiskAction | null {
   const database = new DatabaseSync(path, { readOnly, timeout: 2_000 });
   try {
     const tables = database.prepare("SELECT name FROM sqlite_master WHERE name = 'docs'").all();
     if (tables.length === 0) return null;
     // One transaction, or a command could come between the reads.
     database.exec("BEGIN");
-    const bodies = (query: string): unknown[] =>
-      database
-        .prepare(query)
-        .all()
-        .map(({ body }) => JSON.parse(String(body)) as unknown);
-    const [payload, stored] = bodies("SELECT body FROM docs ORDER BY id");
+    const all = <Row>(row: v.GenericSchema<unknown, Row>, query: string): Row[] =>
+      v.parse(v.array(row), database.prepare(query).all());
+    const [payload, state] = all(Doc, "SELECT body FROM docs ORDER BY id").map(({ body }) => body);
+    const there = openAction(keys, { payload: payload!, state: state! });
+    if (there.fault !== null) throw new Error(`${there.payload.id}: ${there.fault}`);
     return {
-      payload: v.parse(Payload, payload),
-      stored: v.parse(StoredAction, stored),
-      events: bodies("SELECT body FROM events ORDER BY seq").map((event) => v.parse(Event, event)),
+      payload: there.payload,
+      stored: there.stored,
+      events: all(Entry, "SELECT seq, body, opened FROM events ORDER BY seq").map((row) =>
+        eventFrom(there, row),
+      ),
       outbox: database
         .prepare("SELECT seq, sink, type, status, tries FROM outbox ORDER BY seq, sink")
         .all() as DiskOutboxRow[],

@@ -8,7 +8,7 @@ const headers = {
   "referrer-policy": "no-referrer",
   "strict-transport-security": "max-age=31536000",
   "x-content-type-options": "nosniff",
-  "cache-control": /no-store|public, max-age=300/u,
+  "cache-control": /no-store|public, max-age=(?:10|300)$/u,
 };
 
 export function expectSealed(expect: ExpectStatic, answer: Answer): void {

@@ -220,6 +220,23 @@ describe("a change", () => {
     ["one's own key", key("person:omar", null), false],
     ["one's own key that governs", key("person:omar", ["admin"]), true],
     ["a kill switch's release", { kind: "switch.release", scope: "*" }, true],
+    [
+      "a hold's release",
+      {
+        kind: "hold.release",
+        hold: "hold_AAAAAAAAAAAAAAAAAAAAAA",
+        scope: "all",
+        heldBy: "person:alice",
+        because: "Case 2031",
+        reason: "It is closed",
+      },
+      true,
+    ],
+    [
+      "a workspace's end",
+      { kind: "workspace.purge", workspace: "default", cancelRunning: false, reason: "The pilot is over" },
+      true,
+    ],
     ["a guardrail's way to fewer people", loosening, true],
   ];
   test.for(cells)("of %s", ([, change, governed], { expect }) => {

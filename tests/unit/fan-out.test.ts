@@ -1,73 +1,12 @@
 import { describe, test, vi } from "vitest";
 import { Egress } from "../../core/egress.ts";
 import type { JsonObject } from "../../schemas/json.ts";
-import type { ActionChanged, Delivery } from "../../schemas/message.ts";
 import { deliverAll, type DeliveryDeps, type Recipient } from "../../workers/delivery.ts";
 import { batchesOf, takeEvents, type EventDeps } from "../../workers/events.ts";
+import { at, change, delivery, eventDeps } from "../support/events.ts";
 import { hostileUrls } from "../support/hostile-urls.ts";
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-const at = "2026-01-01T00:00:00.000Z";
-
-const delivery = (parts: Partial<Delivery> = {}): Delivery => ({
-  workspace: "default",
-  action: "act_a",
-  seq: 2,
-  sink: "callback",
-  type: "action.approved",
-  at: Date.parse(at),
-  view: { id: "act_a", state: "approved", seq: 2 },
-  ...parts,
-});
-
-const change = (parts: Partial<ActionChanged> = {}): ActionChanged => ({
-  workspace: "default",
-  action: "act_a",
-  seq: 2,
-  ack: true,
-  summary: {
-    id: "act_a",
-    type: "db.migrate",
-    class: "production-change",
-    risk: "high",
-    state: "pending",
-    detail: null,
-    seq: 2,
-    digest: `sha256:${"0".repeat(64)}`,
-    requester: { kind: "agent", id: "agent:demo", owner: "person:omar" },
-    target: { resource: "orders-db" },
-    seats: [],
-    groups: [],
-    deadline: null,
-    createdAt: at,
-    updatedAt: at,
-  },
-  dueAt: null,
-  deadLetters: [],
-  deliveries: [],
-  ...parts,
-});
-
-/** Verbs that note each call and do nothing; a test replaces those it is about. */
-function eventDeps(parts: Partial<EventDeps> = {}): EventDeps & { calls: string[] } {
-  const calls: string[] = [];
-  return {
-    calls,
-    apply: async (workspace, changes) =>
-      void calls.push(`apply ${workspace} ${changes.map(({ seq }) => seq).join()}`),
-    acknowledge: async (workspace, action, acks) => {
-      calls.push(`ack ${workspace}/${action} ${acks.map(({ seq, sink }) => `${seq}:${sink}`).join()}`);
-    },
-    learn: async (workspace, signals) => {
-      calls.push(
-        `learn ${workspace} ${signals.map(({ action, seq, kind }) => `${action}:${seq}:${kind}`).join()}`,
-      );
-    },
-    dispatch: async (deliveries) => void calls.push(`dispatch ${deliveries.length}`),
-    ...parts,
-  };
-}
-
 describe("taking in events", () => {
   test("hands on what guardrails have to learn before the action is told that all is well, each signal once", async ({
     expect,

@@ -5,7 +5,9 @@ import { fileURLToPath } from "node:url";
 import * as v from "valibot";
 import { describe, test } from "vitest";
 import { counting, noCounters, type Counted } from "../../core/counters.ts";
+import { evidenceText } from "../../core/evidence/figures-prometheus.ts";
 import { prometheusText } from "../../core/prometheus.ts";
+import { evidenceFiguresOf } from "../support/evidence-figures.ts";
 import { hasPrometheus, promtool } from "../support/prometheus.ts";
 
 const now = 10_000_000;
@@ -118,7 +120,7 @@ describe.runIf(hasPrometheus())("promtool", () => {
     const file = JSON.stringify({ groups: [{ name: "dashboard", rules }] });
     expect(await checkRules(file)).toMatchObject({ code: 0 });
     expect((await checkRules(file.replace("sum(", "sum(("))).code).not.toBe(0);
-    const known = new Set(text(some).match(/^holdpoint_\w+/gmu));
+    const known = new Set(`${text(some)}${evidenceText(evidenceFiguresOf())}`.match(/^holdpoint_\w+/gmu));
     for (const expr of expressions) {
       for (const name of expr.match(/holdpoint_\w+/gu) ?? []) expect(known).toContain(name);
     }

@@ -2,9 +2,9 @@ import * as v from "valibot";
 import { ActionRequest, ActionView, EventView } from "../../schemas/action.ts";
 import { limits } from "../../schemas/limits.ts";
 import { standingHeader } from "../../schemas/standing.ts";
+import { absent } from "../absent.ts";
 import { withFreeze } from "../freezing.ts";
 import { jsonText } from "../http/json-text.ts";
-import { notFound } from "../http/problem.ts";
 import { parseQuery } from "../http/query.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
 import { createAction } from "../new-action.ts";
@@ -39,26 +39,28 @@ async function getAction(call: Call<unknown>): Promise<Answer> {
   const waitSeconds = Math.min(waits, limits.waitSeconds);
   const stub = actionOf(call.env, call.principal.workspace, id);
   const { origin } = call.url;
-  if (waitSeconds === 0) return found(await stub.view(origin), call);
+  if (waitSeconds === 0) return found(await stub.view(origin), id, call);
   const text = await stub.wait(query.afterSeq ?? null, waitSeconds * 1_000, origin);
   // Whoever waited may have lost their access meanwhile; known for a few seconds, so a short wait asks nobody.
   await call.again();
-  return found(text, call, preferred === null ? {} : { "preference-applied": `wait=${waitSeconds}` });
+  return found(text, id, call, preferred === null ? {} : { "preference-applied": `wait=${waitSeconds}` });
 }
 
-function found(
+async function found(
   text: string | null,
-  { snapshot }: Call<unknown>,
+  id: string,
+  { snapshot, env, principal }: Call<unknown>,
   headers: Record<string, string> = {},
-): Response {
-  if (text === null) throw notFound();
+): Promise<Response> {
+  if (text === null) throw await absent(env, principal.workspace, id);
   return jsonText(withFreeze(text, snapshot, Date.now()), 200, headers);
 }
 
 async function listEvents(call: Call<unknown>): Promise<Answer> {
   const { afterSeq } = parseQuery(call.url, EventsQuery);
-  const events = await actionOf(call.env, call.principal.workspace, actionId(call.params)).events(afterSeq);
-  if (events === null) throw notFound();
+  const id = actionId(call.params);
+  const events = await actionOf(call.env, call.principal.workspace, id).events(afterSeq);
+  if (events === null) throw await absent(call.env, call.principal.workspace, id);
   return jsonText(`{"items":${events}}`);
 }
 
@@ -84,7 +86,7 @@ async function openStream(call: Call<unknown>): Promise<Answer> {
   const to = new URL(`/stream?afterSeq=${afterSeq}`, call.url);
   const headers = { upgrade: "websocket", [standingHeader]: JSON.stringify(call.standing) };
   const response = await actionOf(call.env, call.principal.workspace, id).fetch(to, { headers });
-  if (response.status === 404) throw notFound();
+  if (response.status === 404) throw await absent(call.env, call.principal.workspace, id);
   if (call.principal.kind !== "agent") await boardOf(call.env, call.principal.workspace).follows(id);
   return response;
 }
@@ -123,6 +125,7 @@ export const actionRoutes: readonly Route[] = [
     path: "/v1/actions/:id/events",
     summary: "The action's log, oldest first",
     scope: "actions:read",
+    evidence: true,
     tag: "actions",
     query: { afterSeq: "Only events after this seq" },
     answer: { status: 200, schema: EventList },
@@ -134,6 +137,7 @@ export const actionRoutes: readonly Route[] = [
     summary:
       "The log as it grows, over a WebSocket: one JSON message `{event, action}` an event, first what was missed",
     scope: "actions:read",
+    evidence: "otherThanOwn",
     tag: "actions",
     query: { afterSeq: "Start after this seq" },
     answer: { status: 101 },

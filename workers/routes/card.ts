@@ -2,8 +2,8 @@ import * as v from "valibot";
 import { cardOf } from "../../core/card/card.ts";
 import { ActionView } from "../../schemas/action.ts";
 import { Card } from "../../schemas/card.ts";
+import { absent } from "../absent.ts";
 import { withFreeze } from "../freezing.ts";
-import { notFound } from "../http/problem.ts";
 import type { Answer, Call, Route } from "../http/route.ts";
 import { contractOf } from "../policy-in-force.ts";
 import { actionOf } from "../stubs.ts";
@@ -11,8 +11,9 @@ import { actionId } from "../tell.ts";
 
 /** The card as every place shows it, with what the policy in force says of the type. */
 async function showCard({ env, principal, snapshot, params, url, now }: Call<unknown>): Promise<Answer> {
-  const text = await actionOf(env, principal.workspace, actionId(params)).view(url.origin);
-  if (text === null) throw notFound();
+  const id = actionId(params);
+  const text = await actionOf(env, principal.workspace, id).view(url.origin);
+  if (text === null) throw await absent(env, principal.workspace, id);
   const action = v.parse(ActionView, JSON.parse(withFreeze(text, snapshot, now)));
   const contract = contractOf(snapshot, action.type)?.contract;
   const told = {

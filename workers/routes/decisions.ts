@@ -2,10 +2,11 @@ import * as v from "valibot";
 import { ActionView, CancelBody, RevokeBody, VoteBody, type Via } from "../../schemas/action.ts";
 import { Risk } from "../../schemas/policy.ts";
 import { isFresh } from "../../core/session.ts";
+import { absent } from "../absent.ts";
 import { carryOutApproved } from "../carry-out.ts";
 import { withFreeze } from "../freezing.ts";
 import { jsonText } from "../http/json-text.ts";
-import { notFound, ProblemError } from "../http/problem.ts";
+import { ProblemError } from "../http/problem.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
 import { restoreRows } from "../repair.ts";
 import { actionOf } from "../stubs.ts";
@@ -29,7 +30,7 @@ async function demandFreshSignIn({ env, principal, now, url }: Sender, id: strin
   const { signedInAt, workspace } = principal;
   if (signedInAt === undefined || isFresh(signedInAt, now)) return;
   const text = await actionOf(env, workspace, id).view(url.origin);
-  if (text === null) throw notFound();
+  if (text === null) throw await absent(env, workspace, id);
   if (v.parse(RiskOnly, JSON.parse(text)).risk !== "critical") return;
   const detail = "This is critical: sign in again, then decide within five minutes. Nothing was changed.";
   throw new ProblemError("forbidden", {

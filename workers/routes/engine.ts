@@ -9,7 +9,7 @@ import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
 import { forget } from "../known.ts";
 import { openApi } from "../openapi.ts";
 import { refuseWith } from "../refuse.ts";
-import { engineOf, registryOf } from "../stubs.ts";
+import { engineOf, ledgerOf, registryOf } from "../stubs.ts";
 
 const SetupEnv = v.object({ HOLDPOINT_SETUP_TOKEN: v.pipe(v.string(), v.minLength(24)) });
 
@@ -37,6 +37,8 @@ async function makeWorkspace(call: Call<v.InferOutput<typeof WorkspaceBody>>): P
       errors: [{ pointer: "/name", detail: "is reserved" }],
     });
   }
+  // What is being forgotten must not come back halfway.
+  refuseWith(await ledgerOf(env, body.name).reopen(now));
   await engineOf(env).ensureWorkspace(body.name, now);
   const registry = registryOf(env, body.name);
   if (body.operators !== undefined) {

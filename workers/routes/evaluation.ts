@@ -78,6 +78,7 @@ export const evaluationRoutes: readonly Route[] = [
     path: "/v1/policy/replay",
     summary: "Recorded actions that would have come out differently under a policy, page by page",
     scope: "policy:read",
+    evidence: true,
     tag,
     body: ReplayBody,
     maxKeys: limits.bulkKeys,

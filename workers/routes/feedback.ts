@@ -130,6 +130,7 @@ export const feedbackRoutes: readonly Route[] = [
     path: "/v1/bypasses",
     summary: "The last 100 effects that no claim stands behind",
     scope: "evidence:read",
+    evidence: true,
     tag: "feedback",
     answer: { status: 200, schema: Bypasses },
     handle: listBypasses,

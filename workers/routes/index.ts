@@ -8,16 +8,21 @@ import { decisionRoutes } from "./decisions.ts";
 import { deliveryRoutes } from "./deliveries.ts";
 import { directoryRoutes } from "./directory.ts";
 import { engineRoutes, openApiRoute } from "./engine.ts";
+import { eraseRoutes } from "./erase.ts";
+import { evidenceRoutes } from "./evidence.ts";
 import { evaluationRoutes } from "./evaluation.ts";
 import { executionRoutes } from "./execution.ts";
 import { feedbackRoutes } from "./feedback.ts";
 import { guardrailRoutes } from "./guardrails.ts";
+import { holdRoutes } from "./holds.ts";
 import { issuerRoutes } from "./issuers.ts";
 import { killSwitchRoutes } from "./kill-switches.ts";
 import { keyRoutes } from "./keys.ts";
+import { ledgerRoutes } from "./ledger.ts";
 import { metricsRoutes } from "./metrics.ts";
 import { onCallRoutes } from "./oncall.ts";
 import { policyRoutes } from "./policy.ts";
+import { purgeRoutes } from "./purge.ts";
 import { sessionRoutes } from "./session.ts";
 import { slackRoutes } from "./slack.ts";
 import { webhookRoutes } from "./webhooks.ts";
@@ -25,6 +30,7 @@ import { webhookRoutes } from "./webhooks.ts";
 /** Fixed paths come before those with a parameter, because the first match answers. */
 const described: readonly Route[] = [
   ...batchRoutes,
+  ...evidenceRoutes,
   ...boardRoutes,
   ...actionRoutes,
   ...cardRoutes,
@@ -38,11 +44,15 @@ const described: readonly Route[] = [
   ...directoryRoutes,
   ...onCallRoutes,
   ...killSwitchRoutes,
+  ...holdRoutes,
+  ...eraseRoutes,
+  ...purgeRoutes,
   ...keyRoutes,
   ...issuerRoutes,
   ...webhookRoutes,
   ...deliveryRoutes,
   ...slackRoutes,
+  ...ledgerRoutes,
   ...metricsRoutes,
   ...sessionRoutes,
   ...engineRoutes,

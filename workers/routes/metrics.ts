@@ -1,13 +1,15 @@
 import * as v from "valibot";
+import { evidenceText } from "../../core/evidence/figures-prometheus.ts";
 import { aloneWarning, operatorsOf } from "../../core/operators.ts";
 import { operatorsText, prometheusType, switchesText } from "../../core/prometheus.ts";
+import type { EvidenceFigures } from "../../schemas/evidence-figures.ts";
 import { KillSwitchView } from "../../schemas/kill-switch.ts";
 import { Figures, metricsWindows, OperatorsView } from "../../schemas/metrics.ts";
 import { NoFields } from "../../schemas/webhook-view.ts";
 import { ProblemError } from "../http/problem.ts";
 import { parseQuery } from "../http/query.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
-import { boardOf } from "../stubs.ts";
+import { boardOf, ledgerOf } from "../stubs.ts";
 import { actionId } from "../tell.ts";
 import { shownSwitch } from "./kill-switches.ts";
 
@@ -24,18 +26,37 @@ const FiguresAnswer = v.object({
 
 async function showFigures({ env, principal, snapshot, url, now }: Call<unknown>): Promise<Answer> {
   const { window } = parseQuery(url, MetricsQuery);
-  const figures = await boardOf(env, principal.workspace).figures(window, now);
+  const [figures, evidence] = await Promise.all([
+    boardOf(env, principal.workspace).figures(window, now),
+    evidenceFigures(env, principal.workspace, now),
+  ]);
   const switches = (snapshot.switches ?? []).map(shownSwitch);
   const { directory } = snapshot;
   const operators = { people: operatorsOf(directory).length, warning: aloneWarning(directory) };
-  return { body: { ...figures, switches, operators } };
+  return { body: { ...figures, ...(evidence !== null && { evidence }), switches, operators } };
+}
+
+/** Null where the log does not answer: how long people wait is still to be seen then. */
+async function evidenceFigures(env: Env, workspace: string, now: number): Promise<EvidenceFigures | null> {
+  try {
+    return await ledgerOf(env, workspace).figures(now);
+  } catch (error) {
+    console.error("figures of the log", workspace, error instanceof Error ? error.message : error);
+    return null;
+  }
 }
 
 async function showPrometheus({ env, principal, snapshot, now }: Call<unknown>): Promise<Answer> {
-  const text = await boardOf(env, principal.workspace).prometheus(now);
+  const [text, evidence] = await Promise.all([
+    boardOf(env, principal.workspace).prometheus(now),
+    evidenceFigures(env, principal.workspace, now),
+  ]);
+  const kept = evidence === null ? "" : evidenceText(evidence);
   const stopped = switchesText(snapshot.switches?.length ?? 0);
   const operators = operatorsText(operatorsOf(snapshot.directory).length);
-  return new Response(`${text}${stopped}${operators}`, { headers: { "content-type": prometheusType } });
+  return new Response(`${text}${stopped}${operators}${kept}`, {
+    headers: { "content-type": prometheusType },
+  });
 }
 
 /** What is asked for is that somebody looks, so a machine's key cannot say so. Said again, it changes nothing. */

@@ -133,6 +133,12 @@ function ended({ terminal }: Session, action: ActionView): number {
 
 /** Before the claim, so that a refusal leaves the approval unspent. */
 function checkVariables(action: ActionView): void {
+  const gone = (action.redacted ?? []).find(({ pointer }) => /^\/args\/(?:argv|cwd)(?:\/|$)/u.test(pointer));
+  if (gone !== undefined) {
+    throw new CliError(
+      `A secret (${gone.kind}) was taken out of the command before it was stored, so what was approved cannot be run. Ask again with the secret in a variable of the environment.`,
+    );
+  }
   const { env } = action.args;
   if (typeof env !== "object" || env === null || Array.isArray(env)) return;
   const now = digestVariables(Object.keys(env), process.env);
