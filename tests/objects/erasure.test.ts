@@ -5,7 +5,7 @@ import { afterEach, beforeAll, describe, test, vi } from "vitest";
 import { Outbox } from "../../objects/action/outbox.ts";
 import { Store } from "../../objects/action/store.ts";
 import { Ledger } from "../../objects/ledger/ledger.ts";
-import { ActionView } from "../../schemas/action.ts";
+import type { ActionView } from "../../schemas/action.ts";
 import { bundleOf } from "../../workers/bundle.ts";
 import { sweep } from "../../workers/cron.ts";
 import {
