@@ -51,13 +51,15 @@ export async function begin(
   const path = join(folder, progressMark);
   const begun = existsSync(path) ? v.safeParse(Progress, JSON.parse(readFileSync(path, "utf8"))) : null;
   if (begun?.success === true && begun.output.typed === typed) return begun.output;
-  if (existsSync(folder) && begun?.success !== true && readdirSync(folder).length > 0) {
+  // One that was killed before it had its mark holds at most the beginnings of that.
+  const strange = existsSync(folder) && readdirSync(folder).some((name) => name !== `${progressMark}.tmp`);
+  if (strange && begun?.success !== true) {
     const detail = `${folder} is in the way and no unfinished export: move it, or name another folder.`;
     throw new CliError(detail, exitCodes.usage);
   }
   const { items, checkpoint } = await listAll(client, question);
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(join(folder, "bundles"), { recursive: true, mode: 0o700 });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const progress: Progress = { format: "holdpoint-export/1", typed, question, checkpoint, items };
   writeWhole(path, JSON.stringify(progress));
   return progress;
@@ -94,6 +96,7 @@ export async function fetchBundles(
   { items, checkpoint, question }: Progress,
   done: (count: number) => void,
 ): Promise<void> {
+  mkdirSync(join(folder, "bundles"), { recursive: true, mode: 0o700 });
   const missing = items.filter((item) => !existsSync(bundlePath(folder, item)));
   let count = items.length - missing.length;
   const options = {
