@@ -139,27 +139,43 @@ async function drain(passes: readonly Pass[], seen: () => number): Promise<void>
   for (const one of passes) one.close();
 }
 
-/** Copies a stream as fast as the reader takes it. A reader that goes away (`| head`) is no reason to stop the command. */
+/**
+ * Copies a stream as fast as the reader takes it. A reader that goes away (`| head`) is no reason to stop the command. Node
+ * resumes the pipes of a command that has exited, whoever has paused them: so it has ended only once the reader has taken all.
+ */
 function pass(from: Readable, to: Writable, capture: Capture): Pass {
+  let [gone, closed, untaken] = [false, false, 0];
   const ended = new Promise<void>((resolve) => {
-    let gone = false;
+    const settle = (): void => {
+      if (!closed || (!gone && untaken > 0)) return;
+      to.removeListener("error", lost);
+      resolve();
+    };
     const lost = (): void => {
       gone = true;
       from.resume();
+      settle();
+    };
+    const taken = (): void => {
+      untaken -= 1;
+      settle();
     };
     to.once("error", lost);
     from.on("data", (chunk: Buffer) => {
       capture.take(chunk);
-      if (gone || to.write(chunk)) return;
+      if (gone) return;
+      untaken += 1;
+      if (to.write(chunk, taken)) return;
       from.pause();
       to.once("drain", () => from.resume());
     });
     from.once("close", () => {
-      to.removeListener("error", lost);
-      resolve();
+      closed = true;
+      settle();
     });
   });
-  return { ended, isBlocked: () => from.isPaused(), close: () => void from.destroy() };
+  const isBlocked = (): boolean => from.isPaused() || (!gone && untaken > 0);
+  return { ended, isBlocked, close: () => void from.destroy() };
 }
 
 function after<Value>(ms: number, value: Value): Promise<Value> {
