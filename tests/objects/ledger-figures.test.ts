@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { runInDurableObject } from "cloudflare:test";
 import { describe, test } from "vitest";
 import { retentionClasses } from "../../schemas/retention.ts";
-import { contextOf, heldOf, History, omar, recounted, start, step } from "./ledger-history.ts";
+import { contextOf, heldOf, History, omar, oneOfEach, recounted, start, step } from "./ledger-history.ts";
 import { actionNamed, newLedger, overOf } from "./ledger-lines.ts";
 
 /**
@@ -48,9 +48,9 @@ test("figures are what a recount of every single thing comes to", async ({ expec
         expect(counts).toMatchObject({ allowed: yes, refused: own.length - yes });
       }
     }),
-    { seed, numRuns: ledgers },
+    // Whatever the seed, one history has all of it in it.
+    { seed, numRuns: ledgers, examples: [[[...oneOfEach]]] },
   );
-  // The histories have had all of it in them.
   expect(Math.min(...Object.values(sums))).toBeGreaterThan(0);
 });
 

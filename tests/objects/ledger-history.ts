@@ -76,6 +76,28 @@ export const step = fc.oneof(
   },
 );
 
+const askFor = (classes: boolean[], ttlMs: number): Step => ({
+  do: "ask",
+  type: 0,
+  agent: 0,
+  context: 7,
+  classes,
+  ttl: [ttlMs, ttlMs, ttlMs],
+});
+
+/** A history with one value that went late, one that is held, one asked to go early, and one that is due and still in time. */
+export const oneOfEach: readonly Step[] = [
+  askFor([true, false, false], 1_000),
+  askFor([true, false, false], 1_000),
+  { do: "hold", scope: 1, nth: 1, forMs: null },
+  { do: "wait", ms: 30 * hour },
+  { do: "erase", nth: 0, class: 0, told: true, asked: false },
+  askFor([false, true, false], 3 * day),
+  { do: "erase", nth: 2, class: 1, told: true, asked: true },
+  askFor([true, false, false], 1_000),
+  { do: "wait", ms: 10 * 60_000 },
+];
+
 type Value = { dueAt: number; bytes: number; promisedAt: number | null; asked: boolean; gone: boolean };
 type Remembered = {
   action: string;
