@@ -1,11 +1,12 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./tests/support/longest-first.ts";
 
 /**
- * Real engines. Three files at a time: most of their time is waiting for a lease or a retry to come due. More would starve each
+ * Real engines. Four files at a time: most of their time is waiting for a lease or a retry to come due. More would starve each
  * other of their deadlines on a small machine.
  */
-const realServer = { maxWorkers: 3, testTimeout: 60_000, hookTimeout: 60_000 } as const;
+const realServer = { maxWorkers: 4, testTimeout: 60_000, hookTimeout: 60_000 } as const;
 
 /** The page is part of the Worker: whatever starts one needs it built. */
 const globalSetup = "./tests/support/build.mjs";
@@ -13,6 +14,7 @@ const globalSetup = "./tests/support/build.mjs";
 export default defineConfig({
   test: {
     passWithNoTests: true,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
