@@ -8,7 +8,8 @@ import { Agent, contractOf, Operator, requestOf, withContracts } from "../suppor
 import type { SlackCalled } from "../support/slack.ts";
 import { SlackStage } from "../support/slack-stage.ts";
 
-const count = 1_000;
+/** `HOLDPOINT_FLOOD` requests, a multiple of a hundred. */
+const count = Number(process.env["HOLDPOINT_FLOOD"] ?? 300);
 const critical = 10;
 const identical = 42;
 
