@@ -58,6 +58,8 @@ export const LedgerEntry = v.variant("kind", [
     ...Numbered,
     kind: v.literal("erased"),
     class: RetentionClass,
+    /** The evidence itself goes with it, so that nothing but a tombstone is left. Left out where it does not. */
+    evidence: v.optional(v.literal(true)),
     /** Epoch ms at which it was due; null where somebody asked for it before its time. */
     dueAt: v.nullable(Whole),
     events: Whole,

@@ -106,7 +106,8 @@ export class Forgetting {
   ): Promise<ErasureAnswer | null> {
     const { id, workspace } = there.payload;
     try {
-      return await this.#ask({ action: id, class: name, dueAt, seen: seenOf(there), by });
+      const evidence = isEvidence(there, name);
+      return await this.#ask({ action: id, class: name, evidence, dueAt, seen: seenOf(there), by });
     } catch (error) {
       console.error("not let go of yet", workspace, id, name, error instanceof Error ? error.message : error);
       return null;

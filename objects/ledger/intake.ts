@@ -150,7 +150,7 @@ const heldAskAgainMs = 24 * 3_600_000;
 
 /** Whether a class of an action may go, with the line that says so where it may. */
 export function mayErase(pen: Pen, request: ErasureRequest, now: number, copies: boolean): ErasureAnswer {
-  const { seen, class: name, dueAt, by } = request;
+  const { seen, class: name, evidence, dueAt, by } = request;
   endHolds(pen);
   // Also what is doubted has to go when its time has come; the doubt comes up again with the action's next news.
   take(pen, seen, null, copies);
@@ -165,7 +165,8 @@ export function mayErase(pen: Pen, request: ErasureRequest, now: number, copies:
     return { allowed: false, hold: hold.id, because: hold.reason, askAgainAt };
   }
   const { events, head } = seen;
-  const index = pen.append({ kind: "erased", number, action, class: name, dueAt, events, head, by });
+  const what = { class: name, ...(evidence && { evidence }) } as const;
+  const index = pen.append({ kind: "erased", number, action, ...what, dueAt, events, head, by });
   updateAction(pen.sql, { ...known, marks: { ...marks, erased: { ...marks.erased, [name]: index } } }, false);
   return { allowed: true, index };
 }

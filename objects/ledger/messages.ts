@@ -37,6 +37,8 @@ export type LedgerStatus = {
 export type ErasureRequest = {
   readonly action: string;
   readonly class: RetentionClass;
+  /** Whether the evidence itself is of that class. */
+  readonly evidence: boolean;
   /** Epoch ms; null where somebody asks for it before its time. */
   readonly dueAt: number | null;
   readonly seen: Seen;

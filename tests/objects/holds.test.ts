@@ -36,7 +36,7 @@ async function held(
 }
 const erases = (ledger: Stub, seen: Seen, now: number, name: RetentionClass = "operational") =>
   ledger.mayErase(
-    { action: seen.action, class: name, dueAt, seen, by: { kind: "engine", id: "engine" } },
+    { action: seen.action, evidence: false, class: name, dueAt, seen, by: { kind: "engine", id: "engine" } },
     now,
   );
 const release = (ledger: Stub, id: string, now: number, under: string | null = null) =>

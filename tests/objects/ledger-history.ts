@@ -182,6 +182,7 @@ export class History {
     const answer = await this.#ledger.mayErase(
       {
         action: action.action,
+        evidence: false,
         class: name,
         dueAt: isAsked ? null : value.dueAt,
         seen: this.seen(action),

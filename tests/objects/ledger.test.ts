@@ -248,7 +248,7 @@ describe("before a class is let go of", () => {
   test("the log says so, once for each class, with the last hash that is known", async ({ expect }) => {
     const { ledger } = newLedger();
     const ask = (name: "ephemeral" | "operational"): ReturnType<typeof ledger.mayErase> =>
-      ledger.mayErase({ action: a, class: name, dueAt: 900, seen, by }, 1_000);
+      ledger.mayErase({ action: a, class: name, evidence: false, dueAt: 900, seen, by }, 1_000);
     expect(await ask("ephemeral")).toEqual({ allowed: true, index: 3 });
     expect(await ask("ephemeral")).toEqual({ allowed: true, index: 3 });
     expect(await ask("operational")).toEqual({ allowed: true, index: 4 });

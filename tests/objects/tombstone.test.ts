@@ -2,6 +2,8 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import * as v from "valibot";
 import { afterEach, beforeAll, describe, test, vi } from "vitest";
+import { verifyBundle } from "../../core/evidence/verify.ts";
+import { tools } from "../../scripts/holdpoint/verify/tools.ts";
 import { Tombstone } from "../../schemas/tombstone.ts";
 import { bundleOf } from "../../workers/bundle.ts";
 import { copySealed, copyPrefix } from "../../workers/evidence-copies.ts";
@@ -113,6 +115,11 @@ describe("an action whose evidence is due", () => {
     expect(bundle!.log.erased.map(({ text }) => JSON.parse(text))).toMatchObject(
       ["ephemeral", "operational", "compliance"].map((name) => ({ kind: "erased", class: name, head })),
     );
+    expect(bundle!.log.erased.map(({ text }) => JSON.parse(text).evidence === true)).toEqual([
+      false,
+      false,
+      true,
+    ]);
     expect(bundle!.erased.map((gone) => gone.class)).toEqual(["ephemeral", "operational", "compliance"]);
   });
 
@@ -246,5 +253,15 @@ test("an action of a short life goes whole with its class", async ({ expect }) =
   moveTo(one.end + day);
   await runDurableObjectAlarm(one.stub);
   expect(await one.stub.view()).toBeNull();
-  expect((await erasedLines(short)).map((line) => line.class)).toEqual(["ephemeral", "operational"]);
+  const lines = await erasedLines(short);
+  expect(lines.map((line) => [line.class, line.evidence ?? false])).toEqual([
+    ["ephemeral", false],
+    ["operational", true],
+  ]);
+  const asked = { workspace: short.name, action: one.id, at: null, since: null, now: Date.now() };
+  const bundle = await bundleOf(env, asked);
+  const failed = verifyBundle(bundle, { kept: [], keys: [] }, tools).filter(
+    ({ status }) => status === "failed",
+  );
+  expect(failed).toEqual([]);
 });

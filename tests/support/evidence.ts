@@ -169,6 +169,7 @@ export function storyOf(lives: readonly Life[], dice: Dice, options: StoryOption
           number,
           action: payload.id,
           class: name,
+          ...(name === "compliance" && { evidence: true }),
           dueAt: pen.at,
           events: sealed,
           head: last?.hash ?? "",
