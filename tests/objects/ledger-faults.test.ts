@@ -41,8 +41,13 @@ async function failing(
   });
 }
 
-const alarmOf = (ledger: DurableObjectStub<Ledger>): Promise<number | null> =>
-  runInDurableObject(ledger, (_, { storage }) => storage.getAlarm());
+/** What is signed, what of it is outside, and when the next is due. While an alarm is at work, there is none either. */
+const attended = (ledger: DurableObjectStub<Ledger>): Promise<unknown[]> =>
+  runInDurableObject(ledger, (_, { storage }) => {
+    const { body } = storage.sql.exec<{ body: string }>("SELECT body FROM head").one();
+    const { signed, published, alarmAt } = JSON.parse(body);
+    return [signed, published, alarmAt];
+  });
 
 const by = { kind: "engine", id: "engine" } as const;
 const read = { by, route: "GET /v1/evidence", action: null, asked: null, outcome: "allowed" } as const;
@@ -54,7 +59,14 @@ const commands: Record<string, (ledger: Ledger, now: number) => unknown> = {
   "a read": (ledger, now) => ledger.access(read, now),
   "an erasure": (ledger, now) =>
     ledger.mayErase(
-      { action: actionNamed(1), class: "ephemeral", dueAt: 1, seen: overOf(actionNamed(1), 3), by },
+      {
+        action: actionNamed(1),
+        evidence: false,
+        class: "ephemeral",
+        dueAt: 1,
+        seen: overOf(actionNamed(1), 3),
+        by,
+      },
       now,
     ),
   "a new key": (ledger, now) => ledger.rotateKey(by, now),
@@ -70,7 +82,7 @@ describe("a storage that fails half-way", () => {
         now,
       );
       // So many are signed at once; what writes meanwhile is not to be the alarm.
-      await vi.waitFor(async () => expect(await alarmOf(ledger)).toBeNull());
+      await vi.waitFor(async () => expect(await attended(ledger)).toEqual([255, 255, null]));
       const before = await stored(ledger);
       let nth = 0;
       for (; await failing(ledger, nth, (woken) => command(woken, now + nth)); nth += 1) {
