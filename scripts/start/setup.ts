@@ -40,7 +40,7 @@ const starterKeys = {
   },
   auditor: {
     principal: "service:auditor",
-    scopes: ["actions:read", "policy:read", "directory:read", "evidence:read"],
+    scopes: ["actions:read", "policy:read", "directory:read", "evidence:read", "metrics:read"],
   },
   metrics: { principal: "service:metrics", scopes: ["metrics:read"] },
 } satisfies Record<string, StarterKey>;

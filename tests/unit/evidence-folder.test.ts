@@ -19,6 +19,8 @@ import { demandRoom } from "../../scripts/holdpoint/evidence/files.ts";
 import { parseKept } from "../../scripts/holdpoint/evidence/log.ts";
 import { logKey, madeCheckpoint, madeEntries, madeLines } from "../support/evidence-log.ts";
 import { newSigner, sha256 } from "../support/log-keys.ts";
+import type { EvidenceFigures } from "../../schemas/evidence-figures.ts";
+import { evidenceFiguresOf } from "../support/evidence-figures.ts";
 import { bundleSaying } from "../support/told-bundle.ts";
 import { parseCsv } from "../support/tables.ts";
 
@@ -41,6 +43,8 @@ const idOf = (number: number): string => `act_${String(number).padStart(22, "0")
 class Engine {
   lines = allLines;
   actions = 12;
+  /** What it counts; null: whoever asks may not know. */
+  figures: EvidenceFigures | null = evidenceFiguresOf();
   /** How many bundles it gives out before it is gone. */
   patience = Infinity;
   readonly asked: string[] = [];
@@ -56,6 +60,7 @@ class Engine {
     this.asked.push(`${url.pathname}${url.search}`);
     const number = (name: string): number => Number(url.searchParams.get(name));
     const { pathname } = url;
+    if (pathname === "/v1/metrics") return this.#figures();
     if (pathname === "/v1/whoami") return Response.json(whoami);
     if (pathname === "/v1/evidence") return Response.json(this.#list(number("after"), number("limit")));
     if (pathname === "/v1/ledger/entries") {
@@ -75,6 +80,15 @@ class Engine {
     this.patience -= 1;
     if (this.patience < 0) return Response.json({ code: "internal", detail: "gone" }, { status: 500 });
     return Response.json({ ...bundleSaying("text"), action, number: Number(action.slice(4)) });
+  }
+
+  #figures(): Response {
+    const none = { count: 0, byType: [], byRisk: [], byGroup: [] };
+    const stages = ["notified", "seen", "firstVote", "decided", "claimed", "finished"];
+    const queueTime = Object.fromEntries(stages.map((stage) => [stage, {}]));
+    const others = { window: "24h", pending: none, queueTime, underFiveSeconds: {}, reviewers: [] };
+    if (this.figures !== null) return Response.json({ ...others, evidence: this.figures });
+    return Response.json({ code: "forbidden", detail: "It takes metrics:read." }, { status: 403 });
   }
 
   #list(after: number, limit: number): object {
@@ -123,15 +137,18 @@ describe("an export", () => {
       "checkpoint.sig",
       "checkpoint.txt",
       "events.csv",
+      "figures.json",
       "index.html",
       "ledger.jsonl",
       "log.vkey",
+      "reads.csv",
+      "retention.csv",
       "summary.json",
       "votes.csv",
     ]);
     expect(summary).toMatchObject({ actions: 12, events: 36, votes: 12, checkpoint: { size: 300 } });
     expect(JSON.parse(read("summary.json"))).toEqual(summary);
-    expect(Object.keys(summary.files)).toHaveLength(12 + 12);
+    expect(Object.keys(summary.files)).toHaveLength(12 + 15);
     for (const [name, sum] of Object.entries(summary.files)) {
       expect(createHash("sha256").update(read(name)).digest("hex"), name).toBe(sum);
     }
@@ -144,6 +161,28 @@ describe("an export", () => {
     expect(indexes).toEqual(Array.from({ length: 300 }, (_, index) => index));
     const bundle = engine.asked.find((one) => one.includes("/evidence?at="));
     expect(bundle).toContain("at=300");
+  });
+
+  test("has the figures of retention and reads, and does without where the key may not know", async ({
+    expect,
+  }) => {
+    const engine = new Engine();
+    await run(engine);
+    expect(JSON.parse(read("figures.json"))).toEqual(engine.figures);
+    const [head, ...rows] = parseCsv(read("retention.csv"));
+    expect(head?.slice(0, 5)).toEqual(["class", "due", "gone", "late", "held"]);
+    const { retention, reads } = evidenceFiguresOf();
+    expect(rows.map((row) => row.slice(0, 5))).toEqual(
+      retention.map(({ class: name, due, done, late, held }) => [name, due, done, late, held].map(String)),
+    );
+    expect(parseCsv(read("reads.csv"))).toHaveLength(1 + reads.length);
+    expect(read("README.txt")).toContain("retention.csv");
+    rmSync(join(home, "out"), { recursive: true });
+
+    engine.figures = null;
+    await run(engine);
+    expect(readdirSync(join(home, "out"))).not.toContain("figures.json");
+    expect(read("README.txt")).not.toContain("retention.csv");
   });
 
   test("of nothing is an export with nothing in it, and still with a log and keys", async ({ expect }) => {

@@ -14,6 +14,7 @@ import {
 } from "../render/evidence-page.ts";
 import { accountOf } from "./account.ts";
 import { begin, fetchBundles, readBundle, type Progress, type Question } from "./download.ts";
+import { writeFigures } from "./figures.ts";
 import { doneMark, moveInto, progressMark, sumsOf, writeWhole } from "./files.ts";
 import { accessesOf, consistencyOf, fetchLog } from "./log.ts";
 import { readmeText } from "./readme.ts";
@@ -95,7 +96,8 @@ async function render(
   };
   const counts = await writeReadable(folder, items, cover, told);
   writeCheckpoint(folder, checkpoint, (await client.ledger.status()).keys);
-  writeWhole(join(folder, "README.txt"), readmeText(cover, question.kept !== null));
+  const figures = await writeFigures(client, folder);
+  writeWhole(join(folder, "README.txt"), readmeText(cover, { kept: question.kept !== null, figures }));
   return {
     format: "holdpoint-export/1",
     exportedAt,

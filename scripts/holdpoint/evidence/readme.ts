@@ -1,7 +1,15 @@
 import type { Cover } from "../render/evidence-page.ts";
 
+const figuresHere = `  retention.csv      what was due to be let go of and what is gone, by class, as the engine counts it now for the whole workspace
+  reads.csv          how often who has read evidence, by route
+  figures.json       both, with the bytes that are held by class and age, and how far the log is signed
+`;
+
 /** What stands in README.txt of an export: what there is, how to check it without the engine, and what that proves. */
-export function readmeText({ workspace, exportedAt, actions, origin, size }: Cover, kept: boolean): string {
+export function readmeText(
+  { workspace, exportedAt, actions, origin, size }: Cover,
+  { kept, figures }: { readonly kept: boolean; readonly figures: boolean },
+): string {
   return `Evidence of the workspace ${workspace}
 Taken at ${exportedAt}: ${actions} actions, proven in the first ${size} lines of the log ${origin}.
 
@@ -19,7 +27,7 @@ WHAT IS HERE
   allowed_signers    the log's public keys as ssh-keygen takes them
   log.vkey           the same as the tools of Go's checksum database take them
   summary.json       what was asked for, counts, and the SHA-256 of every other file here
-${kept ? "  kept-checkpoint    the checkpoint you had kept, and\n  consistency.json   the proof that nothing in it was changed since\n" : ""}
+${figures ? figuresHere : ""}${kept ? "  kept-checkpoint    the checkpoint you had kept, and\n  consistency.json   the proof that nothing in it was changed since\n" : ""}
 Cells of the tables that a spreadsheet would take for a formula begin with an apostrophe. In page and tables, characters that
 cannot be seen are named, as in [U+202E]; the bundles hold them as they were.
 
