@@ -66,13 +66,6 @@ export const EgressConfig = v.object({
 });
 export type EgressConfig = v.InferOutput<typeof EgressConfig>;
 
-export const AccessConfig = v.object({
-  /** The team's domain, such as `example.cloudflareaccess.com`. */
-  HOLDPOINT_ACCESS_TEAM: v.pipe(v.string(), v.minLength(1)),
-  HOLDPOINT_ACCESS_AUD: v.pipe(v.string(), v.minLength(1)),
-});
-export type AccessConfig = v.InferOutput<typeof AccessConfig>;
-
 /** The part of the environment that a schema names; null where it is not set, or not as it has to be. */
 export function configOf<Schema extends v.GenericSchema>(
   schema: Schema,
