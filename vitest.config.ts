@@ -11,6 +11,14 @@ const realServer = { maxWorkers: 4, testTimeout: 60_000, hookTimeout: 60_000 } a
 /** The page is part of the Worker: whatever starts one needs it built. */
 const globalSetup = "./tests/support/build.mjs";
 
+/** Seeds and sizes of random tests, for those that run inside workerd: what they see of the environment are its bindings. */
+const givenSizes = Object.fromEntries(
+  ["SEED", "HOLDPOINT_SEED", "HOLDPOINT_LIVES", "HOLDPOINT_LEDGERS"].flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value]];
+  }),
+);
+
 export default defineConfig({
   test: {
     passWithNoTests: true,
@@ -31,7 +39,11 @@ export default defineConfig({
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
-              bindings: { HOLDPOINT_SETUP_TOKEN: "a-setup-token-for-tests-only", HOLDPOINT_LOCAL: "true" },
+              bindings: {
+                HOLDPOINT_SETUP_TOKEN: "a-setup-token-for-tests-only",
+                HOLDPOINT_LOCAL: "true",
+                ...givenSizes,
+              },
               r2Buckets: ["EVIDENCE"],
             },
           }),

@@ -1,11 +1,14 @@
 import type { ActionView } from "../schemas/action.ts";
+import type { EraseAnswer } from "../schemas/erase.ts";
 import type { Gone, HoldView } from "../schemas/hold.ts";
 import type { PurgeView } from "../schemas/purge.ts";
+import type { RetentionClass } from "../schemas/retention.ts";
 import { isObject, orWaiting } from "./shape.ts";
 import type { Transport } from "./transport.ts";
 
-/** Calls that keep evidence although it is due, and that forget a whole workspace. People only. */
+/** Calls that keep evidence although it is due, that erase before it is, and that forget a whole workspace. People only. */
 
+export type { EraseAnswer } from "../schemas/erase.ts";
 export type { Gone, HoldView } from "../schemas/hold.ts";
 export type { PurgeView } from "../schemas/purge.ts";
 
@@ -27,6 +30,11 @@ export type HoldCalls = {
     reason: string,
     options?: Once,
   ): Promise<(HoldView & { warning?: string }) | ActionView>;
+};
+
+export type ErasureCalls = {
+  /** Lets go of a class of what an action holds before its time, for good. With the class of its evidence everything goes. */
+  erase(id: string, order: { class: RetentionClass; reason: string }, options?: Once): Promise<EraseAnswer>;
 };
 
 export type PurgeCalls = {
@@ -55,6 +63,19 @@ export function holdCalls({ call }: Transport): HoldCalls {
   };
 }
 
+export function erasureCalls({ call }: Transport): ErasureCalls {
+  return {
+    erase: (id, order, more = {}) =>
+      call({
+        method: "POST",
+        path: `/v1/actions/${encodeURIComponent(id)}/erase`,
+        body: order,
+        guard: isErased,
+        ...more,
+      }),
+  };
+}
+
 export function purgeCalls({ call }: Transport): PurgeCalls {
   const path = "/v1/workspace/purge";
   return {
@@ -70,6 +91,11 @@ const isHolds = (value: unknown): value is { holds: HoldView[] } =>
   isObject(value) && Array.isArray(value["holds"]) && value["holds"].every(isHold);
 const isHoldPut = (value: unknown): value is HoldView & { gone: Gone } =>
   isHold(value) && "gone" in value && isObject(value.gone) && isObject(value.gone["byClass"]);
+const isErased = (value: unknown): value is EraseAnswer =>
+  isObject(value) &&
+  typeof value["id"] === "string" &&
+  typeof value["gone"] === "boolean" &&
+  Array.isArray(value["erased"]);
 const isPurge = (value: unknown): value is PurgeView =>
   isObject(value) &&
   typeof value["workspace"] === "string" &&

@@ -22,7 +22,14 @@ import { type EvidenceCalls, evidenceCalls } from "./evidence.ts";
 import { type EvaluationCalls, evaluationCalls } from "./evaluation.ts";
 import type { GrantClaims, GrantCheck, KeySet, PublicKey } from "./grant.ts";
 import { verifyGrant } from "./grant.ts";
-import { type HoldCalls, holdCalls, type PurgeCalls, purgeCalls } from "./holds.ts";
+import {
+  type ErasureCalls,
+  erasureCalls,
+  type HoldCalls,
+  holdCalls,
+  type PurgeCalls,
+  purgeCalls,
+} from "./holds.ts";
 import { type IssuerCalls, issuerCalls } from "./issuers.ts";
 import { type KeptLease, keepLease } from "./lease.ts";
 import { type EffectCalls, effectCalls, type GuardrailCalls, guardrailCalls } from "./learning.ts";
@@ -124,6 +131,7 @@ export type Feedback = {
 
 export type Client = AccountCalls &
   GlassCalls &
+  ErasureCalls &
   OperatorCalls & {
     readonly url: string;
     /** Asks for an action. Answers it `pending`, or decided already where the policy alone decides. */
@@ -257,6 +265,7 @@ export function createClient(options: ClientOptions): Client {
     feedback: (id, feedback, more) => command(id, "feedback", feedback, more),
     ...accountCalls(transport),
     ...glassCalls(transport),
+    ...erasureCalls(transport),
     health: () => call({ method: "GET", path: "/healthz", guard: isHealth }),
     jwks: () => call({ method: "GET", path: "/.well-known/jwks.json", guard: isKeySet }),
     verifyClaim: async (claim, expect) =>

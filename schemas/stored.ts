@@ -230,6 +230,10 @@ export const StoredAction = v.strictObject({
   erased: v.optional(v.record(RetentionClass, Millis)),
   /** Who asked for a class to go before its time, and why: sealed with what the evidence is sealed with. */
   erasedBy: v.optional(v.record(RetentionClass, v.strictObject({ by: v.string(), because: v.string() }))),
+  /** What somebody wants gone before its time, and since when, until that is done or refused: a process may die in between. Sealed alike. */
+  erasing: v.optional(
+    v.strictObject({ class: RetentionClass, by: v.string(), because: v.string(), at: Millis }),
+  ),
   /** How much it holds of each class, in bytes; left out before it has an entry. */
   held: v.optional(v.record(RetentionClass, Millis)),
   /** A class was not let go of: when to ask again. */

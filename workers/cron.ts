@@ -1,3 +1,4 @@
+import { faultText } from "../core/fault.ts";
 import { limits } from "../schemas/limits.ts";
 import type { PurgeState } from "../schemas/purge.ts";
 import { carryOutLeft } from "./carry-out.ts";
@@ -54,6 +55,7 @@ const steps: readonly (readonly [string, Step])[] = [
       add(swept, { failed: await copySealed(env, workspace, now) });
     },
   ],
+  ["actions of before", async (env, workspace, _, swept) => add(swept, await wakeOld(env, workspace))],
   [
     "what is due to be let go of",
     async (env, workspace, now, swept) => add(swept, await letGo(env, workspace, now)),
@@ -82,7 +84,7 @@ async function sweptBy<Value>(
     return await run();
   } catch (error) {
     swept.failed += 1;
-    console.error("not swept:", ...about, error);
+    console.error("not swept:", ...about, faultText(error));
     return null;
   }
 }
@@ -93,16 +95,33 @@ async function purgingOf(env: Env, workspace: string): Promise<PurgeState | null
   return standing === null || standing.state.stage === "reopened" ? null : standing.state;
 }
 
-/** Pokes actions that still hold what is due and no hold keeps, such as after a release. */
+/** Wakes actions that have slept since before what they hold had a time to go at; each once. */
+async function wakeOld(env: Env, workspace: string): Promise<{ failed: number }> {
+  const board = boardOf(env, workspace);
+  const ids = await board.sleeping(limits.listPage);
+  const woken: string[] = [];
+  const wake = async (id: string): Promise<void> => {
+    await actionOf(env, workspace, id).poke();
+    woken.push(id);
+  };
+  await eachOf(ids, wake, (id, error) => console.error("not woken yet", workspace, id, faultText(error)));
+  if (woken.length > 0) await board.woken(woken);
+  return { failed: ids.length - woken.length };
+}
+
+/**
+ * Pokes actions that still hold what is due and no hold keeps, such as after a release: then there may be thousands at once. The
+ * longest overdue come first, and those among them that cannot let go must not keep up the others.
+ */
 async function letGo(env: Env, workspace: string, now: number): Promise<{ failed: number }> {
-  const { overdue } = await ledgerOf(env, workspace).chores(now - graceMs, limits.listPage, now);
+  const { overdue } = await ledgerOf(env, workspace).chores(now - graceMs, maxPerRun, now);
   let failed = 0;
   await eachOf(
     overdue,
     async (id) => actionOf(env, workspace, id).poke(),
     (id, error) => {
       failed += 1;
-      console.error("not let go of yet", workspace, id, error);
+      console.error("not let go of yet", workspace, id, faultText(error));
     },
   );
   return { failed };

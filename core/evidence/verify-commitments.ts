@@ -83,7 +83,7 @@ function isExplained({ bundle }: ReadBundle, erased: Erasures, name: RetentionCl
   return erased.has(name) || isLater(bundle, name);
 }
 
-const isLater = ({ erased, log }: ReadBundle["bundle"], name: RetentionClass): boolean =>
+export const isLater = ({ erased, log }: ReadBundle["bundle"], name: RetentionClass): boolean =>
   erased.some((one) => one.class === name && one.at > log.checkpoint.at);
 
 function tellGone(

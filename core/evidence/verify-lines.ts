@@ -5,6 +5,7 @@ import { decodeBase64 } from "../base64.ts";
 import { ok, refuse, type Result } from "../result.ts";
 import { leafHash, verifyInclusion } from "./merkle.ts";
 import type { CheckpointLines } from "./note.ts";
+import { isLater } from "./verify-commitments.ts";
 import type { Report, Tools } from "./verify-finding.ts";
 import { canonicalFault, clip, faultOf, readJson, type ReadBundle } from "./verify-read.ts";
 
@@ -139,7 +140,11 @@ function checkSealed(
   }
 }
 
-function checkErased({ entries }: ReadBundle, erased: readonly ProvenLine<"erased">[], report: Report): void {
+function checkErased(
+  { bundle, entries }: ReadBundle,
+  erased: readonly ProvenLine<"erased">[],
+  report: Report,
+): void {
   const seen = new Set<RetentionClass>();
   for (const { line } of erased) {
     const { class: name, events, head } = line;
@@ -156,6 +161,12 @@ function checkErased({ entries }: ReadBundle, erased: readonly ProvenLine<"erase
   if (entries.length > 0) return;
   // A class that goes early is no reason for the entries to be gone: only their own is.
   if (!erased.some(({ line }) => line.evidence)) {
+    if (bundle.erased.some(({ class: name }) => isLater(bundle, name))) {
+      const says =
+        "There are no entries: by the bundle's own words they were let go of after its checkpoint, such as during an export. Get it anew to have that proven.";
+      report.open("shape", says);
+      return;
+    }
     report.failed(
       "shape",
       "There are no entries, and the log does not say that the evidence itself was let go of.",

@@ -1,3 +1,4 @@
+import { faultText } from "../../core/fault.ts";
 import type { Refusal } from "../../core/refusal.ts";
 import { refusal } from "../../core/refusal.ts";
 import { ok, type Result } from "../../core/result.ts";
@@ -5,7 +6,17 @@ import type { RetentionClass } from "../../schemas/retention.ts";
 import type { ErasureAnswer, ErasureRequest } from "../ledger/messages.ts";
 import { seenOf } from "./evidence.ts";
 import type { Outbox } from "./outbox.ts";
-import { dueNow, goingWith, heldIn, isEvidence, withErasedBy } from "./retention.ts";
+import {
+  dueNow,
+  erasingOf,
+  goingWith,
+  heldIn,
+  isEvidence,
+  resumeAfterMs,
+  withErasedBy,
+  withErasing,
+  withoutErasing,
+} from "./retention.ts";
 import type { Loaded, Store } from "./store.ts";
 
 /** Asks the workspace's log whether a class may go, which writes it down. Throws where the log cannot be reached. */
@@ -48,9 +59,12 @@ export class Forgetting {
   }
 
   async #letGo(now: number, patient: boolean): Promise<void> {
-    const there = this.#store.load();
+    const before = this.#store.load();
     // What cannot be read for want of its key is neither shown nor written; it goes once it can be.
-    if (there === null || there.fault !== null) return;
+    if (before === null || before.fault !== null) return;
+    await this.#resume(before, now);
+    const there = this.#store.load();
+    if (there === null) return;
     if (patient && (there.stored.askAt ?? 0) > now) return;
     const due = dueNow(there, now);
     const allowed: RetentionClass[] = [];
@@ -70,33 +84,59 @@ export class Forgetting {
       allowed.filter((name) => still.includes(name)),
       now,
     );
-    if (askAt !== null) this.#askAgain(askAt);
+    if (askAt !== null) this.#change((one) => ({ ...one, stored: { ...one.stored, askAt } }));
     if (allowed.length > 0) await this.#outbox.flush(now);
   }
 
-  /** Before its time, because somebody wants it. @returns whether there was anything left to let go of. */
-  async now({ class: name, because, by }: Order, now: number): Promise<Result<boolean, Refusal>> {
+  /**
+   * Before its time, because somebody wants it. That is put down before the log is asked: where the process dies in between, the log
+   * may have it that a class is gone, and so the alarm goes on with it. @returns whether there was anything left to let go of.
+   */
+  async now(order: Order, now: number): Promise<Result<boolean, Refusal>> {
+    const there = this.#store.load();
+    if (there === null) return refusal("not_found", "There is nothing here.");
+    const going = goingWith(there, order.class, now);
+    if (!going.ok) return going;
+    if (going.value.length === 0) return ok(false);
+    this.#change((current) => withErasing(current, { ...order, by: order.by.id }, now));
+    const done = await this.#carryOut(order, now);
+    if (!done.ok) this.#change(withoutErasing);
+    return done;
+  }
+
+  /** What somebody wanted, and whoever was at it has not come to the end of. */
+  async #resume(there: Loaded, now: number): Promise<void> {
+    const wanted = erasingOf(there);
+    if (wanted === null || wanted.at + resumeAfterMs > now) return;
+    const done = await this.#carryOut({ ...wanted, by: { kind: "person", id: wanted.by } }, now);
+    if (done.ok) return;
+    console.error("not erased", there.payload.workspace, there.payload.id, wanted.class, done.error.code);
+    const isLater = done.error.code === "log_unavailable";
+    this.#change((current) => (isLater ? withErasing(current, wanted, now) : withoutErasing(current)));
+  }
+
+  async #carryOut({ class: name, because, by }: Order, now: number): Promise<Result<boolean, Refusal>> {
     const there = this.#store.load();
     if (there === null) return refusal("not_found", "There is nothing here.");
     const going = goingWith(there, name, now);
     if (!going.ok) return going;
+    const allowed: RetentionClass[] = [];
+    let refused: Refusal | null = null;
     for (const one of going.value) {
-      const answer = await this.#asked(there, { class: one, dueAt: null, by });
-      if (answer === null) {
-        const detail =
-          "Nothing goes that the log has not put down, and it cannot be reached. Try again shortly.";
-        return refusal("log_unavailable", detail);
-      }
-      if (!answer.allowed) {
-        const detail = `It is held by ${answer.hold}: ${answer.because}. Release that first.`;
-        return refusal("conflict", detail);
-      }
+      refused = refusedBy(await this.#asked(there, { class: one, dueAt: null, by }));
+      if (refused !== null) break;
+      allowed.push(one);
     }
     const current = this.#store.load();
     const still = current === null ? going : goingWith(current, name, now);
     if (!still.ok) return still;
-    this.#erase(going.value, now, (after) => withErasedBy(after, going.value, { by: by.id, because }));
-    await this.#outbox.flush(now);
+    // What the log has put down goes, also where a hold that came in between keeps the rest: that hold names it as gone.
+    this.#erase(allowed, now, (after) =>
+      withoutErasing(withErasedBy(after, allowed, { by: by.id, because })),
+    );
+    if (allowed.length > 0) await this.#outbox.flush(now);
+    if (refused !== null) return { ok: false, error: withGone(refused, allowed) };
+    if (going.value.length === 0) this.#change(withoutErasing);
     return ok(going.value.length > 0);
   }
 
@@ -109,7 +149,7 @@ export class Forgetting {
       const evidence = isEvidence(there, name);
       return await this.#ask({ action: id, class: name, evidence, dueAt, seen: seenOf(there), by });
     } catch (error) {
-      console.error("not let go of yet", workspace, id, name, error instanceof Error ? error.message : error);
+      console.error("not let go of yet", workspace, id, name, faultText(error));
       return null;
     }
   }
@@ -134,10 +174,27 @@ export class Forgetting {
     });
   }
 
-  #askAgain(askAt: number): void {
+  #change(change: (there: Loaded) => Loaded): void {
     this.#store.write(() => {
       const there = this.#store.load();
-      return there === null ? null : { ...there, stored: { ...there.stored, askAt } };
+      return there === null ? null : change(there);
     });
   }
+}
+
+/** Why a class does not go that somebody has asked for; null where the log lets it go. `answer` is null where it cannot be reached. */
+function refusedBy(answer: ErasureAnswer | null): Refusal | null {
+  if (answer === null) {
+    const detail = "Nothing goes that the log has not put down, and it cannot be reached. Try again shortly.";
+    return { code: "log_unavailable", detail };
+  }
+  if (answer.allowed) return null;
+  const detail = `It is held by ${answer.hold}: ${answer.because}. Release that first.`;
+  return { code: "conflict", detail };
+}
+
+/** The same with what has gone all the same, because the log had put it down before. */
+function withGone(refused: Refusal, gone: readonly RetentionClass[]): Refusal {
+  if (gone.length === 0) return refused;
+  return { ...refused, detail: `${refused.detail} Gone before that: ${gone.join(", ")}.` };
 }

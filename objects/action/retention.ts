@@ -26,10 +26,15 @@ export function dueNow(there: Loaded, now: number): Dated[] {
 
 /** When the alarm is to look at it next (epoch ms); null while there is nothing that has a time to go at. */
 export function nextDueAt(there: Loaded): number | null {
+  const { askAt = 0, erasing } = there.stored;
   const times = datedIn(there).map(({ dueAt }) => dueAt);
-  if (times.length === 0) return null;
-  return Math.max(Math.min(...times), there.stored.askAt ?? 0);
+  const due = times.length === 0 ? Infinity : Math.max(Math.min(...times), askAt);
+  const next = Math.min(due, erasing === undefined ? Infinity : erasing.at + resumeAfterMs);
+  return next === Infinity ? null : next;
 }
+
+/** So long after somebody has asked for it an erasure is gone on with: whoever was at it is not any more. */
+export const resumeAfterMs = 60_000;
 
 export const isEvidence = ({ payload }: Loaded, name: RetentionClass): boolean =>
   payload.contract.retention.evidence === name;
@@ -96,4 +101,39 @@ export function erasedByOf(there: Loaded): ErasedBy {
     if (one !== undefined && because !== null) shown[name] = { by: one.by, because };
   }
   return shown;
+}
+
+/** With what somebody wants gone from `now` (epoch ms) on; their words go with the evidence. */
+export function withErasing(
+  there: Loaded,
+  {
+    class: name,
+    by,
+    because,
+  }: { readonly class: RetentionClass; readonly by: string; readonly because: string },
+  now: number,
+): Loaded {
+  const key = there.keys[there.payload.contract.retention.evidence];
+  if (key === undefined) return there;
+  const erasing = { class: name, by, because: sealText(key, aboutOf(there, name), because), at: now };
+  return { ...there, stored: { ...there.stored, erasing } };
+}
+
+export function withoutErasing(there: Loaded): Loaded {
+  const { erasing: _, ...stored } = there.stored;
+  return { ...there, stored };
+}
+
+/** What is still to be done of that; null where nothing is. */
+export function erasingOf(there: Loaded): {
+  readonly class: RetentionClass;
+  readonly by: string;
+  readonly because: string;
+  readonly at: number;
+} | null {
+  const key = there.keys[there.payload.contract.retention.evidence];
+  const { erasing } = there.stored;
+  if (erasing === undefined || key === undefined) return null;
+  const because = openText(key, aboutOf(there, erasing.class), erasing.because);
+  return because === null ? null : { ...erasing, because };
 }

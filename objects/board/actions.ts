@@ -42,8 +42,9 @@ export function insertAction(sql: SqlStorage, seal: RowSeal, change: ActionChang
   const open = isOpen(summary.state) ? 1 : 0;
   const { timings, endedAt } = timingColumns(change);
   const { delivered, failed, notifiedAt } = sends;
-  const insert = `INSERT INTO actions (id, seq, open, due_at, summary, timings, ended_at, delivered, failed, notified_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  const insert = `INSERT INTO actions
+    (id, seq, open, due_at, summary, timings, ended_at, delivered, failed, notified_at, woken)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`;
   const values = [action, seq, open, dueAt, seal.summary(summary), timings, endedAt];
   sql.exec(insert, ...values, delivered, failed, notifiedAt);
 }
@@ -197,6 +198,18 @@ export function actionsSince(
     .exec(select, before, before - most, since, limit)
     .toArray()
     .map((row) => v.parse(Id, row));
+}
+
+/** Actions that have slept since before their values had a time to go at, oldest first. */
+export function sleepingActions(sql: SqlStorage, limit: number): string[] {
+  return sql
+    .exec("SELECT row, id FROM actions WHERE woken IS NULL ORDER BY row LIMIT ?", limit)
+    .toArray()
+    .map((row) => v.parse(Id, row).id);
+}
+
+export function noteWoken(sql: SqlStorage, ids: readonly string[]): void {
+  for (const id of ids) sql.exec("UPDATE actions SET woken = 1 WHERE id = ?", id);
 }
 
 /** How many open actions there are in each state that has any. */

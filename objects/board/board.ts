@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import * as v from "valibot";
+import { faultText } from "../../core/fault.ts";
 import { decodeCursor, encodeCursor } from "../../core/cursor.ts";
 import type { Reader } from "../../core/reader.ts";
 import type { ActionList, ActionSummary } from "../../schemas/action.ts";
@@ -17,8 +18,10 @@ import {
   lastRow,
   listActions,
   mostUrgent,
+  noteWoken,
   openActions,
   overdueActions,
+  sleepingActions,
   waitingActions,
 } from "./actions.ts";
 import { insertBypass, listBypasses } from "./bypasses.ts";
@@ -104,7 +107,7 @@ export class Board extends DurableObject<Env> {
         this.#notices.tallies.told(one, told[at] ?? { kind: "unsure" }, Date.now());
       }
     } catch (error) {
-      console.error("tallies", this.ctx.id.name, error);
+      console.error("tallies", this.ctx.id.name, faultText(error));
     }
   }
 
@@ -285,6 +288,15 @@ export class Board extends DurableObject<Env> {
   /** The last 100 of them, newest first, as JSON text. */
   bypasses(): string {
     return JSON.stringify(listBypasses(this.#sql, this.#seal, limits.listPage));
+  }
+
+  /** Ids of actions that no engine has woken that lets go of what they hold in time, oldest first. */
+  sleeping(limit: number): string[] {
+    return sleepingActions(this.#sql, pageSize(limit));
+  }
+
+  woken(ids: string[]): void {
+    this.ctx.storage.transactionSync(() => noteWoken(this.#sql, ids));
   }
 
   /** Open actions by state. Finished ones are not counted: their number only grows, and so would the price of asking. */

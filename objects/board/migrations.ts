@@ -85,4 +85,12 @@ export const migrations = [
     id: "007_purged",
     sql: `CREATE TABLE purged (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL);`,
   },
+  {
+    // Actions from before values had a time to go at: each is woken once, so that it knows its own. Rows that come later have
+    // `woken` from the start, and are in no further index.
+    id: "008_woken",
+    sql: `
+      ALTER TABLE actions ADD COLUMN woken INTEGER;
+      CREATE INDEX sleeping_actions ON actions (row) WHERE woken IS NULL;`,
+  },
 ] as const satisfies readonly Migration[];

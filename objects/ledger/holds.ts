@@ -132,20 +132,23 @@ export function putHold(
   return ok({ hold, gone: goneOf(sql, hold.scope) });
 }
 
-/** What of a scope was let go of before. Looks at every action of the workspace where the scope is no single one. */
+/**
+ * What of a scope was let go of before: what the log has put down, because that goes whatever comes after, also where the action has
+ * not said yet that it is gone. Looks at every action of the workspace where the scope is no single one.
+ */
 function goneOf(sql: SqlStorage, scope: HoldScope): Gone {
   const [kind = "", ...rest] = scope.split(":");
   const [where, ...values] = kind === "all" ? ["1"] : [`actions.${columnOf(kind)} = ?`, rest.join(":")];
   const rows = sql
     .exec<{ class: string; actions: number }>(
-      `SELECT json_extract(gone.value, '$.class') AS class, count(*) AS actions
-       FROM actions, json_each(actions.erased) AS gone WHERE ${where} GROUP BY 1`,
+      `SELECT gone.key AS class, count(*) AS actions
+       FROM actions, json_each(actions.marks, '$.erased') AS gone WHERE ${where} GROUP BY 1`,
       ...values,
     )
     .toArray();
   const [touched] = sql
     .exec<{ actions: number }>(
-      `SELECT count(*) AS actions FROM actions WHERE actions.erased <> '[]' AND ${where}`,
+      `SELECT count(*) AS actions FROM actions WHERE json_extract(actions.marks, '$.erased') <> '{}' AND ${where}`,
       ...values,
     )
     .toArray();

@@ -4,6 +4,7 @@ import { addDeadLetters } from "./commands/dead-letters.ts";
 import { addDecide } from "./commands/decide.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEnd } from "./commands/end.ts";
+import { addErase } from "./commands/erase.ts";
 import { addEvidence } from "./commands/evidence.ts";
 import { addFeedback } from "./commands/feedback.ts";
 import { addGuardrails } from "./commands/guardrails.ts";
@@ -80,6 +81,7 @@ export function createProgram(version: string): Command {
     addDeadLetters,
     addEvidence,
     addHold,
+    addErase,
     addLedger,
     addMetrics,
     addWorkspace,

@@ -152,3 +152,72 @@ describe("npx holdpoint evidence", () => {
     );
   });
 });
+
+describe("npx holdpoint erase", () => {
+  const erase = (id: string, name: string, ...more: string[]): string[] => [
+    "erase",
+    id,
+    "--class",
+    name,
+    "--reason",
+    "a key was in it",
+    ...more,
+  ];
+  const asOmar = ["--as", "person:omar"];
+
+  test("lets go of a class before its time, and says so once more to whoever asks again", async ({
+    expect,
+  }) => {
+    const id = await wholeLife(cast);
+    expect((await cli.run("show", id)).stdout).toContain("systemctl");
+    const first = await cli.run(...erase(id, "operational", ...asOmar));
+    expect(first).toMatchObject({
+      code: 0,
+      stdout: `${id} holds nothing any more of: operational\n`,
+      stderr: expect.stringContaining("keep what they were told"),
+    });
+    expect((await cli.run("show", id)).stdout).not.toContain("systemctl");
+    const shown = await cast.omar.sees({ id });
+    expect(shown).toMatchObject({
+      args: {},
+      erased: [{ class: "operational", by: "person:omar", because: "a key was in it" }],
+    });
+    const again = await cli.json(...erase(id, "operational", ...asOmar));
+    expect(again).toEqual({ id, gone: false, erased: [{ class: "operational", at: shown.erased?.[0]?.at }] });
+  });
+
+  test("lets go of everything with the class of the evidence", async ({ expect }) => {
+    const id = await wholeLife(cast);
+    const answer = await cli.json<{ gone: boolean; erased: { class: string }[] }>(
+      ...erase(id, "compliance", ...asOmar),
+    );
+    expect(answer).toMatchObject({ id, gone: true });
+    expect(answer.erased.map((one) => one.class)).toContain("compliance");
+    const after = await cli.run("show", id);
+    expect(after).toMatchObject({ code: 1, stderr: expect.stringContaining("was erased at") });
+    const repeated = await cli.run(...erase(id, "compliance", ...asOmar));
+    expect(repeated).toMatchObject({ code: 1, stderr: expect.stringContaining("was erased at") });
+  });
+
+  test("is refused while it is open, to whoever does not run the engine, and for what is none of its classes", async ({
+    expect,
+  }) => {
+    const open = await cast.demo.asks();
+    const cases: [args: string[], code: number, words: string][] = [
+      [erase(open.id, "operational", ...asOmar), 1, "Nothing is let go of while it is open or running"],
+      [erase(open.id, "operational", "--as", "person:bob"), 6, "Operators erase"],
+      [erase(open.id, "operational", "--as", "agent:demo"), 6, "Only people erase"],
+      [erase(`act_${"x".repeat(22)}`, "operational", ...asOmar), 1, "There is nothing here"],
+      [erase(open.id, "everything", ...asOmar), 2, "ephemeral, operational, compliance"],
+      [["erase", open.id, "--class", "operational", ...asOmar], 2, "--reason"],
+      [["erase", open.id, "--reason", "x", ...asOmar], 2, "--class"],
+    ];
+    for (const [args, code, words] of cases) {
+      const ended = await cli.run(...args);
+      expect({ args, ...ended }).toMatchObject({ args, code, stderr: expect.stringContaining(words) });
+    }
+    expect((await cli.run("show", open.id)).stdout).toContain("systemctl");
+    const problem = await cli.json(...erase(open.id, "operational", ...asOmar));
+    expect(problem).toMatchObject({ error: { code: "wrong_state", status: 409, state: "pending" } });
+  });
+});

@@ -1,4 +1,4 @@
-import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import * as v from "valibot";
 import { afterEach, beforeAll, describe, test, vi } from "vitest";
@@ -7,7 +7,6 @@ import { Store } from "../../objects/action/store.ts";
 import { Ledger } from "../../objects/ledger/ledger.ts";
 import type { ActionView } from "../../schemas/action.ts";
 import { bundleOf } from "../../workers/bundle.ts";
-import { sweep } from "../../workers/cron.ts";
 import {
   alarmAt,
   allOf,
@@ -350,15 +349,5 @@ describe("before its time", () => {
     expect(await erase(id, "compliance")).toMatchObject({ status: 410 });
     const lines = (await erasedLines(workspace)).filter(({ action }) => action === id);
     expect(lines.map((line) => line.class)).toEqual(["ephemeral", "operational", "compliance"]);
-  });
-});
-
-describe("the sweep", () => {
-  test("lets go of what an alarm has forgotten", async ({ expect }) => {
-    const { stub, end } = await ended(workspace);
-    await runInDurableObject(stub, (_, { storage }) => storage.deleteAlarm());
-    moveTo(end + hour + minute);
-    await sweep(env, Date.now());
-    expect(classesGone(await viewOf(stub))).toEqual(["ephemeral"]);
   });
 });

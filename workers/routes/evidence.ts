@@ -58,8 +58,22 @@ async function showBundle(call: Call<unknown>): Promise<Answer> {
   if (bundle === null || (since !== null && bundle.log.consistency === null)) {
     throw await whyNot(call, action, at, since);
   }
+  if (bundle.entries.length === 0 && bundle.erased.length === 0) await demandNoPurge(call, action);
   const name = `holdpoint-${bundle.number}-${action}.json`;
   return { body: bundle, headers: { "content-disposition": `attachment; filename="${name}"` } };
+}
+
+/**
+ * What is being forgotten with its workspace has nothing left in its own store, and no line of the log says so of the single action:
+ * a bundle of it could not be told from one whose entries somebody has taken out.
+ * @throws ProblemError 410, which is what an export that is under way ends with.
+ */
+async function demandNoPurge({ env, principal }: Call<unknown>, action: string): Promise<void> {
+  const standing = await ledgerOf(env, principal.workspace).purge();
+  if (standing === null || standing.state.stage === "reopened") return;
+  const since = new Date(standing.state.since).toISOString();
+  const detail = `The workspace is being forgotten since ${since}, and ${action} with it: of this one nothing is left but its lines in the log. GET /v1/workspace/purge says how far that has come.`;
+  throw new ProblemError("gone", { detail });
 }
 
 /** Why there is no bundle: sizes that the log has not come to, a tree from before the action, or no such action. */
