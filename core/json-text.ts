@@ -26,13 +26,18 @@ export function parseJsonText(text: string, maxKeys: number = limits.jsonKeys): 
   try {
     value = JSON.parse(text);
   } catch (error) {
-    const why = error instanceof Error ? error.message : "not JSON";
+    const why = error instanceof Error ? withoutText(error.message) : "not JSON";
     return refuse({ code: "malformed_json", detail: `The body is not JSON: ${why}` });
   }
   const errors = faultsIn(value, maxKeys);
   if (errors.length === 0) return ok(value);
   return refuse({ code: "invalid_body", detail: "Mend the named fields and send it again.", errors });
 }
+
+/** What is wrong and where: some of these messages quote the text round it, and that may be anything. */
+const withoutText = (message: string): string =>
+  message.replace(/,? ?(?:\.\.\.)?"[^]*"(?:\.\.\.)? is not valid JSON$/u, "").slice(0, 160) ||
+  "it is no JSON value";
 
 /** A larger whole number was rounded when it was read, so what is agreed to would not be what was sent; 1e999 became Infinity. */
 const isExact = (value: number): boolean =>

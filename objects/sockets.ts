@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { faultText } from "../core/fault.ts";
 import { Standing, type Holder, type Readers } from "../schemas/standing.ts";
 
 /** What a socket keeps while its object hibernates. `origin` is the address it came by. */
@@ -112,7 +113,7 @@ export class Sockets {
     try {
       return await Promise.race([this.#ask(holders, now), late]);
     } catch (error) {
-      console.error("sockets", error);
+      console.error("sockets", faultText(error));
       return null;
     } finally {
       clearTimeout(timer);
@@ -133,7 +134,7 @@ function say(socket: WebSocket, texts: readonly string[]): void {
     for (const text of texts) socket.send(text);
   } catch (error) {
     // It comes back by itself and asks for what it missed.
-    console.error("sockets", error);
+    console.error("sockets", faultText(error));
   }
 }
 
@@ -141,6 +142,6 @@ function end(socket: WebSocket, { code, reason }: { code: number; reason: string
   try {
     socket.close(code, reason);
   } catch (error) {
-    console.error("sockets", error);
+    console.error("sockets", faultText(error));
   }
 }

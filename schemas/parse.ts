@@ -28,13 +28,24 @@ function fieldOf(issue: v.BaseIssue<unknown>, under: string): ProblemField {
   return { pointer: pointerOf(path, under), detail: detailOf(issue) };
 }
 
-/** A schema's own message where it has one; Valibot's, which speak of schemas, in plain words. */
-function detailOf(issue: v.BaseIssue<unknown>): string {
+/** A schema's own message where it has one; Valibot's, which speak of schemas, in plain words. Never the value: it may be a secret. */
+export function detailOf(issue: v.BaseIssue<unknown>): string {
   if (issue.kind === "schema" && issue.type.endsWith("object") && issue.path !== undefined) {
     if (issue.expected === "never") return "is not a known field";
     if (issue.received === "undefined" && issue.expected?.startsWith('"') === true) return "is missing";
   }
   if (!issue.message.startsWith("Invalid ")) return issue.message;
-  const received = issue.received.length > 80 ? `${issue.received.slice(0, 80)}…` : issue.received;
-  return issue.expected === null ? `is not valid: ${received}` : `must be ${issue.expected}, is ${received}`;
+  const { expected, input } = issue;
+  if (expected === null) return "is not valid";
+  // One of several texts, or a form that a text has.
+  const isOther = typeof input === "string" && (issue.kind === "validation" || expected.includes('"'));
+  return `must be ${expected}, is ${isOther ? "another text" : kindOf(input)}`;
+}
+
+const kinds: Readonly<Record<string, string>> = { string: "a text", number: "a number", object: "an object" };
+
+function kindOf(input: unknown): string {
+  if (input === undefined) return "missing";
+  if (input === null || typeof input === "boolean") return String(input);
+  return Array.isArray(input) ? "a list" : (kinds[typeof input] ?? "something else");
 }

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { faultText } from "../core/fault.ts";
 import { isEngineType } from "../core/engine-actions.ts";
 import type { Command } from "../core/machine/command.ts";
 import { engine } from "../core/machine/emissions.ts";
@@ -30,7 +31,7 @@ export async function carryOutApproved(env: Env, workspace: string, id: string, 
   try {
     await carryOut(env, workspace, id);
   } catch (error) {
-    console.error("not carried out yet", workspace, id, error);
+    console.error("not carried out yet", workspace, id, faultText(error));
   }
 }
 
@@ -174,7 +175,7 @@ export async function carryOutLeft(env: Env, workspace: string, now: number): Pr
       if (isUnborn) await registry.dropProposal({ action, because });
     } catch (error) {
       failed += 1;
-      console.error("not carried out", workspace, action, error);
+      console.error("not carried out", workspace, action, faultText(error));
     }
   }
   return { failed };

@@ -1,3 +1,4 @@
+import { faultText } from "../core/fault.ts";
 import type { Sight } from "../schemas/channel.ts";
 import type { Checkpoint } from "../schemas/ledger.ts";
 import { engineOf, ledgerOf } from "./stubs.ts";
@@ -42,7 +43,7 @@ export async function checkpointAtOnce(env: Env, workspace: string, now: number)
     });
     return await Promise.race([checkpointOf(env, workspace, now), late]);
   } catch (error) {
-    console.error("ledger", workspace, error instanceof Error ? error.message : error);
+    console.error("ledger", workspace, faultText(error));
     // Not asked again, and not waited for, for every notice of a burst.
     keep(workspace, { checkpoint: before, readAt: now });
     return before;

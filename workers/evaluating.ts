@@ -1,3 +1,4 @@
+import { faultText } from "../core/fault.ts";
 import { judgeCondition as judge } from "../core/policy/condition.ts";
 import { evaluate } from "../core/policy/evaluation.ts";
 import { measuresOf, windowsOf } from "../core/policy/windows.ts";
@@ -43,7 +44,7 @@ async function sumsFor(
   try {
     return await registryOf(env, workspace).expectedSums({ measures, now });
   } catch (error) {
-    console.error("registry", error);
+    console.error("registry", faultText(error));
     throw unavailable();
   }
 }

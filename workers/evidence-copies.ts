@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { faultText } from "../core/fault.ts";
 import type { Uncopied } from "../objects/ledger/action-rows.ts";
 import { actionOf, ledgerOf } from "./stubs.ts";
 
@@ -41,7 +42,7 @@ export async function copySealed(env: Env, workspace: string, now: number): Prom
     if (done.length > 0) await ledger.copied(done, now);
     return waiting.length - done.length;
   } catch (error) {
-    console.error("evidence was not copied", workspace, error instanceof Error ? error.message : error);
+    console.error("evidence was not copied", workspace, faultText(error));
     return 1;
   }
 }
@@ -60,7 +61,7 @@ export async function removeCopiesOf(
     if (objects.length > 0) await bucket.delete(objects.map(({ key }) => key));
     return (await bucket.list({ prefix, limit: 1 })).objects.length === 0;
   } catch (error) {
-    console.error("copies stay", workspace, one.action, error instanceof Error ? error.message : error);
+    console.error("copies stay", workspace, one.action, faultText(error));
     return false;
   }
 }
@@ -93,12 +94,7 @@ async function copyOne(env: Env, bucket: R2Bucket, workspace: string, one: Uncop
     });
     return true;
   } catch (error) {
-    console.error(
-      "evidence was not copied",
-      workspace,
-      action,
-      error instanceof Error ? error.message : error,
-    );
+    console.error("evidence was not copied", workspace, action, faultText(error));
     return false;
   }
 }

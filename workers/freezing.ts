@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { faultText } from "../core/fault.ts";
 import { frozenUntil } from "../core/freeze.ts";
 import { ActionView } from "../schemas/action.ts";
 import type { Sight } from "../schemas/channel.ts";
@@ -35,7 +36,7 @@ export async function withFreezeNow(env: Env, workspace: string, sight: Sight): 
     const freeze = snapshot === null ? undefined : freezeOf(action, snapshot, Date.now());
     return freeze === undefined ? sight : { ...sight, action: { ...action, freeze } };
   } catch (error) {
-    console.error("registry", error);
+    console.error("registry", faultText(error));
     return sight;
   }
 }

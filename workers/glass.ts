@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { faultText } from "../core/fault.ts";
 import { isFresh } from "../core/session.ts";
 import type { BreakGlassBody, ReviewBody } from "../schemas/break-glass.ts";
 import { GlassTerms } from "../schemas/glass-terms.ts";
@@ -70,7 +71,7 @@ async function snapshotNow({ env, principal, now }: Call<unknown>): Promise<Snap
     snapshot =
       signedInAt === undefined ? await readLive(env, workspace, keyId, now) : await readKnown(env, workspace);
   } catch (error) {
-    console.error("registry", error);
+    console.error("registry", faultText(error));
     throw unavailable();
   }
   if (snapshot === null) throw unauthenticated();

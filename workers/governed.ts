@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { faultText } from "../core/fault.ts";
 import { canonicalJson } from "../core/canonical.ts";
 import { approvalDigest } from "../core/digest.ts";
 import { argsOf, baseOf, engineTypeOf, isGoverned, targetOf } from "../core/engine-change.ts";
@@ -109,7 +110,7 @@ async function standing(call: Call<unknown>): Promise<Snapshot> {
   try {
     return (await readKnown(call.env, call.principal.workspace)) ?? call.snapshot;
   } catch (error) {
-    console.error("registry", error);
+    console.error("registry", faultText(error));
     throw unavailable();
   }
 }

@@ -1,5 +1,6 @@
 import { createLocalJWKSet, errors, type JWTVerifyGetKey } from "jose";
 import * as v from "valibot";
+import { faultText } from "../core/fault.ts";
 import { webhookUrlFault } from "../core/webhook-url.ts";
 import type { Issuer } from "../schemas/issuer.ts";
 import { isLocal } from "./local.ts";
@@ -75,7 +76,7 @@ async function look(entry: Entry, issuer: Issuer, env: Env, pauseMs: number): Pr
     entry.keys = createLocalJWKSet(await readKeys(issuer, env));
     entry.loadedAt = Date.now();
   } catch (error) {
-    console.warn("issuer", issuer.id, error instanceof Error ? error.message : error);
+    console.warn("issuer", issuer.id, faultText(error));
     entry.nextLookAt = Date.now() + Math.max(pauseMs, retryMs);
   } finally {
     entry.lookingUntil = -Infinity;

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { faultText } from "../core/fault.ts";
 import { figuresInWords, looseningArgs, type Loosening } from "../core/guardrail/loosening.ts";
 import { engine } from "../core/machine/emissions.ts";
 import { ActionView, type Requester } from "../schemas/action.ts";
@@ -22,7 +23,7 @@ export async function openLoosenings(env: Env, workspace: string, now: number): 
       await open(env, workspace, loosening, now);
     } catch (error) {
       failed += 1;
-      console.error("not asked for yet", workspace, loosening.action, error);
+      console.error("not asked for yet", workspace, loosening.action, faultText(error));
     }
   }
   return { failed };

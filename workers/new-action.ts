@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { nanoid } from "nanoid";
+import { faultText } from "../core/fault.ts";
 import { canonicalJson } from "../core/canonical.ts";
 import { schedulingMaxMs } from "../core/clocks.ts";
 import { approvalDigest } from "../core/digest.ts";
@@ -151,7 +152,7 @@ async function sumsFor(
     const { supersedes: instead } = request;
     return await registryOf(env, principal.workspace).measure({ action: id, measures, instead, now });
   } catch (error) {
-    console.error("registry", error);
+    console.error("registry", faultText(error));
     throw unavailable();
   }
 }
@@ -161,7 +162,7 @@ async function withdraw({ env, principal }: Sender, id: string): Promise<void> {
   try {
     await registryOf(env, principal.workspace).withdraw(id);
   } catch (error) {
-    console.error("registry", error);
+    console.error("registry", faultText(error));
   }
 }
 

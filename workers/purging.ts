@@ -1,3 +1,4 @@
+import { faultText } from "../core/fault.ts";
 import type { Refusal } from "../core/refusal.ts";
 import { refusal } from "../core/refusal.ts";
 import type { Result } from "../core/result.ts";
@@ -182,7 +183,7 @@ async function purgeEach(
   };
   await eachOf(ids, tell, (id, error) => {
     failed.push(id);
-    console.error("not forgotten yet", workspace, id, error);
+    console.error("not forgotten yet", workspace, id, faultText(error));
   });
   return { done, failed };
 }

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { faultText } from "../core/fault.ts";
 import { ActionChanged, Delivery } from "../schemas/message.ts";
 import { Sight } from "../schemas/channel.ts";
 import { allowed } from "./budget.ts";
@@ -60,7 +61,7 @@ async function askFor(env: Env, workspace: string, now: number): Promise<void> {
   try {
     await openLoosenings(env, workspace, now);
   } catch (error) {
-    console.error("proposals were not asked for", workspace, error);
+    console.error("proposals were not asked for", workspace, faultText(error));
   }
 }
 
@@ -110,7 +111,7 @@ function contextFor(env: Env, delivery: Delivery): ChannelContext {
 export function report(settled: readonly Settled<ActionChanged | Delivery>[]): void {
   for (const { message, error } of settled) {
     if (error === null) continue;
-    console.error("message not settled", message.workspace, message.action, message.seq, error);
+    console.error("message not settled", message.workspace, message.action, message.seq, faultText(error));
   }
 }
 

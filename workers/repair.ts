@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { faultText } from "../core/fault.ts";
 import { limits } from "../schemas/limits.ts";
 import { ActionChanged } from "../schemas/message.ts";
 import { actionOf, boardOf } from "./stubs.ts";
@@ -46,7 +47,9 @@ export async function restoreRows(
     const change = await actionOf(env, workspace, id).refresh();
     if (change !== null) answers.push(v.parse(ActionChanged, JSON.parse(change)));
   };
-  await eachOf(ids, ask, (id, error) => console.error("action did not answer", workspace, id, error));
+  await eachOf(ids, ask, (id, error) =>
+    console.error("action did not answer", workspace, id, faultText(error)),
+  );
   if (answers.length > 0) await boardOf(env, workspace).restore(answers);
   return answers.length;
 }

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { faultText } from "../core/fault.ts";
 import { decodeCursor, encodeCursor } from "../core/cursor.ts";
 import { judgeCondition as judge } from "../core/policy/condition.ts";
 import { replay } from "../core/policy/replay.ts";
@@ -39,7 +40,7 @@ export async function replayPage(page: ReplayPage): Promise<ReplayAnswer> {
   };
   await eachOf(ids, look, (id, error) => {
     failed = true;
-    console.error("action did not answer", workspace, id, error);
+    console.error("action did not answer", workspace, id, faultText(error));
   });
   if (failed) throw unavailable();
   // In the order of the list, which does not depend on who answered first.

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { faultText } from "../core/fault.ts";
 import type { Command } from "../core/machine/command.ts";
 import type { LeaseAnswer, Reply } from "../objects/action/messages.ts";
 import type { Actor } from "../schemas/event.ts";
@@ -103,7 +104,7 @@ export async function live({
   try {
     snapshot = await liveFor(env, principal, now);
   } catch (error) {
-    console.error("registry", error);
+    console.error("registry", faultText(error));
     throw unavailable();
   }
   if (snapshot === null) throw unauthenticated();

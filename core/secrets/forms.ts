@@ -1,4 +1,7 @@
-import { isReference, secretName } from "./names.ts";
+import { commandsIn } from "./commands.ts";
+import { isTold } from "./entropy.ts";
+import { manifestsIn } from "./manifests.ts";
+import { fits, isReference, isStrict, secretName } from "./names.ts";
 import type { Span } from "./span.ts";
 
 /**
@@ -15,7 +18,11 @@ const forms: readonly (readonly [kind: string, form: RegExp])[] = [
   ["slack-token", /(?<![A-Za-z0-9])(?:xox[abeoprs]|xapp)-[A-Za-z0-9-]{10,}/gu],
   ["slack-webhook", /https:\/\/hooks\.slack\.com\/(?:services|workflows)\/[A-Za-z0-9/_-]{20,}/gu],
   ["stripe-key", /(?<![A-Za-z0-9])[sr]k_(?:live|test)_[A-Za-z0-9]{16,}/gu],
-  ["model-key", /(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{20,}/gu],
+  // With a digit, and a capital or sixteen signs in one go: a name in small letters that begins so is none.
+  [
+    "model-key",
+    /(?<![A-Za-z0-9])sk-(?=[A-Za-z0-9_-]{20})(?=[A-Za-z_-]{0,64}[0-9])(?=[a-z0-9_-]{0,64}[A-Z]|[a-z0-9_-]{0,64}?[a-z0-9]{16})[A-Za-z0-9_-]{20,}/gu,
+  ],
   ["npm-token", /(?<![A-Za-z0-9])npm_[A-Za-z0-9]{30,}/gu],
   ["google-key", /(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{30,}/gu],
   ["google-token", /(?<![A-Za-z0-9])ya29\.[A-Za-z0-9_-]{20,}/gu],
@@ -25,23 +32,40 @@ const forms: readonly (readonly [kind: string, form: RegExp])[] = [
   ["vault-token", /(?<![A-Za-z0-9])hv[sb]\.[A-Za-z0-9_-]{20,}/gu],
 ];
 
+/** How they begin: most texts have none of it. */
+const beginning =
+  /hp_|whsec_|eyJ|AKIA|ASIA|gh[pousr]_|github_pat_|gl[pdr]|xox|xapp|hooks\.slack|[sr]k[_-]|npm_|AIza|ya29|SG\.|pypi-|do[opr]_v1|hv[sb]\./u;
+
 export function formsIn(text: string): Span[] {
-  const plain = forms.flatMap(([kind, form]) =>
+  const plain = (beginning.test(text) ? forms : []).flatMap(([kind, form]) =>
     [...text.matchAll(form)].map(({ index, 0: { length } }) => ({ start: index, end: index + length, kind })),
   );
-  return [...plain, ...privateKeysIn(text), ...inAddresses(text), ...schemesIn(text), ...assignedIn(text)];
+  return [
+    ...plain,
+    ...(text.includes("-----BEGIN ") ? privateKeysIn(text) : []),
+    ...(text.includes("://") ? inAddresses(text) : []),
+    ...(/[=:]|--/u.test(text) ? [...signaturesIn(text), ...assignedIn(text), ...cookiesIn(text)] : []),
+    ...schemesIn(text),
+    ...(text.includes("</") ? elementsIn(text) : []),
+    ...commandsIn(text),
+    ...manifestsIn(text),
+  ];
 }
 
-/** From its first line to its last, or to the end where the last is missing. */
+/** From its first line to its last, or to the end where the last is missing and something of a key follows. */
 function privateKeysIn(text: string): Span[] {
   const spans: Span[] = [];
   let end = 0;
+  let hasLast = true;
   for (const { index, 0: first } of text.matchAll(
     /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/gu,
   )) {
     if (index < end) continue;
-    const last = text.indexOf("-----END", index + first.length);
+    const after = index + first.length;
+    const last: number = hasLast ? text.indexOf("-----END", after) : -1;
+    hasLast = last !== -1;
     const close = last === -1 ? -1 : text.indexOf("-----", last + 8);
+    if (close === -1 && !/[A-Za-z0-9+/]{16}/u.test(text.slice(after, after + 256))) continue;
     end = close === -1 ? text.length : close + 5;
     spans.push({ start: index, end, kind: "private-key" });
   }
@@ -57,6 +81,18 @@ function inAddresses(text: string): Span[] {
   });
 }
 
+/** What makes an address a key: whoever has it may do what it says. A code or a key only where it looks like one. */
+function signaturesIn(text: string): Span[] {
+  const found = text.matchAll(
+    /[?&;#](?:(sig|signature|x-(?:amz|goog|oss)-signature|x-amz-security-token)|code|key|auth|sid|ticket)=([A-Za-z0-9%+/_.~=-]{16,1024})/giu,
+  );
+  return [...found].flatMap(({ index, 0: whole, 1: name, 2: value = "" }): Span[] => {
+    const end = index + whole.length;
+    const isOne = (name !== undefined || isTold(value)) && !isReference(value);
+    return isOne ? [{ start: end - value.length, end, kind: "signed-address" }] : [];
+  });
+}
+
 /** What a header says after the name of its scheme. */
 function schemesIn(text: string): Span[] {
   const found = text.matchAll(/(?<![A-Za-z])(?:bearer|basic)[ ]{1,3}([A-Za-z0-9._~+/=-]{8,})/giu);
@@ -68,31 +104,87 @@ function schemesIn(text: string): Span[] {
   });
 }
 
-const assigned =
-  /(?<![A-Za-z0-9_.-])(-{0,2}[A-Za-z][A-Za-z0-9_.-]{2,63})["']?([ ]{0,2}[=:][ ]{0,2}|[ ])(?:(?:bearer|basic|token|digest)[ ]{1,2})?("[^"\r\n]{1,512}"|'[^'\r\n]{1,512}'|[^\s"',;&<>()]{1,2048})/giu;
+/** A name and what sets its value apart from it. The backslashes are of JSON that is text in JSON. */
+const names =
+  /(?<![A-Za-z0-9_.-])(?:(-{0,2}[A-Za-z][A-Za-z0-9_.-]{2,63})\\{0,3}["']?([ ]{0,2}(?:={1,3}>?|:=?)[ ]{0,2})|(-{1,2}[A-Za-z][A-Za-z0-9_.-]{2,63})([ ])(?!-))/gu;
 
-/** `NAME=value`, `name: value`, `--name value`. After a colon or a blank, where prose goes on too, a word is no value. */
+const values =
+  /\\{0,3}(?:(?:bearer|basic|token|digest)[ ]{1,2})?("[^"\r\n]{1,512}"|'[^'\r\n]{1,512}'|[^\s"',;&<>()]{1,2048})/iuy;
+
+/** `NAME=value`, `name: value`, `--name value`. */
 function assignedIn(text: string): Span[] {
-  return [...text.matchAll(assigned), ...cookiesIn(text)].flatMap(
-    ({ index, 0: whole, 1: name = "", 2: sign = "", 3: given = "" }) => {
-      const kind = secretName(name);
-      if (kind === null) return [];
-      const isQuoted = /^["']/u.test(given);
-      const value = isQuoted ? given.slice(1, -1) : given.replace(/[.!?)\]}]+$/u, "");
-      const end = index + whole.length - (given.length - value.length) + (isQuoted ? 1 : 0);
-      const isFlag = name.startsWith("-");
-      if (sign === " " && !isFlag) return [];
-      const isSure =
-        sign.includes("=") || isQuoted || kind === "cookie" || (isFlag && !value.startsWith("-"));
-      if (isReference(value) || !(isSure || (value.length >= 6 && looksMade(value)))) return [];
-      return [{ start: end - value.length, end, kind }];
-    },
-  );
+  const spans: Span[] = [];
+  let done = 0;
+  for (const { index, 0: whole, 1: named, 2: sign = "", 3: flag = "" } of text.matchAll(names)) {
+    const name = named ?? flag;
+    const kind = index < done ? null : secretName(name);
+    if (kind === null) continue;
+    values.lastIndex = index + whole.length;
+    const given = values.exec(text)?.[1] ?? "";
+    const isQuoted = /^["']/u.test(given);
+    const value = isQuoted ? cut(given.slice(1, -1), "\\") : cut(given, ".!?)]}\\");
+    if (isReference(value) || !fits(kind, value)) continue;
+    const start = values.lastIndex - given.length + (isQuoted ? 1 : 0);
+    const end = start + value.length;
+    const how = { isFlag: name.startsWith("-"), isQuoted, sign: sign.trim(), value };
+    const isSure = isStrict(kind) || isValue(how);
+    if (!isSure && !(how.sign === ":" && isLine(text, index, end, value))) continue;
+    spans.push({ start, end, kind });
+    done = end;
+  }
+  return spans;
 }
 
-const cookiesIn = (text: string): RegExpExecArray[] => [
-  ...text.matchAll(/(?<![A-Za-z-])((?:set-)?cookie)([ ]{0,2}:[ ]{0,2})([^\r\n"']{4,4096})/giu),
-];
+type How = { isFlag: boolean; isQuoted: boolean; sign: string; value: string };
+
+/** After a colon or a blank, where prose goes on too, a word is no value; and after two equal signs another name may stand. */
+function isValue({ isFlag, isQuoted, sign, value }: How): boolean {
+  if (sign === "" || isQuoted || sign === "=" || sign === ":=") return true;
+  if (isFlag && !value.startsWith("-")) return true;
+  return sign === ":" && value.length >= 6 && looksMade(value);
+}
+
+/** What is said of a secret that is not shown. */
+const states =
+  /^(?:required|optional|missing|invalid|expired|changed|unchanged|reset|unset|empty|hidden|unknown|enabled|disabled|ok|set|new|old|same|default)$/iu;
+
+/** Whether it is a line of its own in a text of several, as in a file: there a word is a value too. */
+function isLine(text: string, start: number, end: number, value: string): boolean {
+  const from = Math.max(0, start - 64);
+  const isFirst =
+    /(?:^|\n)[ \t-]*$/u.test(text.slice(from, start)) && (from === 0 || /\n/u.test(text.slice(from, start)));
+  const isLast = end === text.length || /^[ \t]{0,8}\r?\n/u.test(text.slice(end, end + 10));
+  return isFirst && isLast && text.includes("\n") && !states.test(value);
+}
+
+/** `<password>…</password>`. */
+function elementsIn(text: string): Span[] {
+  const found = text.matchAll(/<([A-Za-z][A-Za-z0-9_.:-]{2,63})>([^<>\r\n]{1,512})<\//gu);
+  return [...found].flatMap(({ index, 0: whole, 1: name = "", 2: value = "" }): Span[] => {
+    const kind = secretName(name);
+    if (kind === null || isReference(value) || !fits(kind, value)) return [];
+    const end = index + whole.length - 2;
+    return [{ start: end - value.length, end, kind }];
+  });
+}
+
+/** Without these signs at its end. */
+function cut(text: string, signs: string): string {
+  let end = text.length;
+  while (end > 0 && signs.includes(text.charAt(end - 1))) end -= 1;
+  return text.slice(0, end);
+}
+
+/** To the end of the line or to a quote: one header has many. */
+function cookiesIn(text: string): Span[] {
+  const found = text.matchAll(
+    /(?<![A-Za-z-])(?:set-)?cookie[ ]{0,2}:[ ]{0,2}([\w.-]{1,64}=[^\r\n"']{1,4096})/giu,
+  );
+  return [...found].map(({ index, 0: whole, 1: value = "" }) => {
+    const end = index + whole.length;
+    return { start: end - value.length, end, kind: "cookie" };
+  });
+}
 
 /** Not a word, as people write it: it has a digit, a sign inside, or a capital inside. */
 const looksMade = (value: string): boolean => /[0-9]|[^A-Za-z]|[a-z][A-Z]/u.test(value);

@@ -38,7 +38,38 @@ const endings: Readonly<Record<string, string>> = {
   credentials: "credential",
   cvv: "card-code",
   cvc: "card-code",
+  pin: "pin",
+  otp: "one-time-code",
+  totp: "one-time-code",
+  sessionid: "cookie",
+  jsessionid: "cookie",
+  phpsessid: "cookie",
+  sessid: "cookie",
+  "hmac key": "secret",
+  "aes key": "secret",
+  "seed phrase": "secret",
+  "recovery phrase": "secret",
+  "recovery code": "secret",
+  "recovery codes": "secret",
 };
+
+/** What a text says before a secret, as the source of a regular expression. "key" alone names too much else. */
+export const secretWords =
+  "(?:password|passwd|passphrase|secret|credential|token|pat|bearer|(?:api|access|signing|secret|private|encryption|master)[ -]?key)s?";
+
+/** Kinds that are so short that only their form tells them from anything else that has such a name. */
+const formOf: Readonly<Record<string, RegExp>> = {
+  "card-code": /^[0-9]{3,4}$/u,
+  pin: /^[0-9]{4,12}$/u,
+  "one-time-code": /^[0-9 -]{4,12}$|^[A-Z2-7 ]{16,128}=*$/u,
+};
+
+/** Whether a value under a name of this kind can be one. */
+export const fits = (kind: string, value: string): boolean =>
+  !Object.hasOwn(formOf, kind) || formOf[kind]?.test(value) === true;
+
+/** Whether this kind shows by name and form together, so that nothing else has to say that it is meant. */
+export const isStrict = (kind: string): boolean => Object.hasOwn(formOf, kind);
 
 /** Endings only of a name of several words: alone they are words of every day. */
 const tails: Readonly<Record<string, string>> = { pass: "password", jwt: "token" };
@@ -80,6 +111,17 @@ const abouts = new Set([
   "from",
 ]);
 
+/** Last words of names whose values look like secrets and are none: ids, digests, and what is public. */
+const publics = new Set(
+  (
+    "id ids ref refs hash hashes digest digests sha sha1 sha256 sha384 sha512 md5 checksum checksums etag commit commits revision rev " +
+    "fingerprint fingerprints cursor integrity pubkey cert certificate ca cid uuid guid trace span txid image"
+  ).split(" "),
+);
+const publicPairs = new Set(["public key", "idempotency key", "cache key", "object key", "partition key"]);
+/** Ids that open something. */
+const openers = new Set(["session id", "secret id"]);
+
 /** Words of a name in lower case: `dbPassword`, `DB_PASSWORD` and `db-password` are the same. */
 function wordsOf(name: string): string[] {
   return name
@@ -91,8 +133,13 @@ function wordsOf(name: string): string[] {
     .filter((word) => word !== "");
 }
 
+/** One of these is in every name above: what has none need not be taken apart. */
+const stems =
+  /pass|pwd|secret|token|key|auth|cookie|cred|connection|cvv|cvc|pin|otp|sess|jwt|phrase|recovery/iu;
+
 /** Which kind of secret a field of this name holds, or null. */
 export function secretName(name: string): string | null {
+  if (!stems.test(name)) return null;
   const words = wordsOf(name);
   const [last = ""] = words.slice(-1);
   // `PGPASSWORD`, written as one word.
@@ -100,6 +147,14 @@ export function secretName(name: string): string | null {
   const lastTwo = words.slice(-2).join(" ");
   if (friends.has(lastTwo) || friends.has(words.slice(-3).join(" "))) return null;
   return own(endings, lastTwo) ?? own(endings, joined) ?? (words.length > 1 ? own(tails, last) : null);
+}
+
+/** Whether what has this name is public although it may look like a secret. */
+export function isPublicName(name: string): boolean {
+  const words = wordsOf(name);
+  const lastTwo = words.slice(-2).join(" ");
+  if (openers.has(lastTwo)) return false;
+  return publics.has(words.at(-1) ?? "") || publicPairs.has(lastTwo) || friends.has(lastTwo);
 }
 
 const own = (table: Readonly<Record<string, string>>, key: string): string | null =>

@@ -1,3 +1,4 @@
+import { fits } from "./names.ts";
 import type { Span } from "./span.ts";
 
 /** Payment cards and bank accounts: numbers that carry their own check. */
@@ -58,6 +59,18 @@ function cardsInChain(chain: string): { start: number; end: number }[] {
   return found;
 }
 
+/** The codes of cards, where a text names them: `CVV 123`, `PIN is 4711`. A pin in small letters may be one of a plug. */
+export function codesIn(text: string): Span[] {
+  const found = text.matchAll(
+    /(?<![A-Za-z])(?:PIN(?:[ ]code)?|[Cc][Vv][VvCc]2?|CSC)(?:[ ](?:is|was|number))?[ :=#]{1,3}([0-9]{3,8})(?![0-9A-Za-z]|[.:/-][0-9])/gu,
+  );
+  return [...found].flatMap(({ index, 0: whole, 1: digits = "" }): Span[] => {
+    const kind = whole.startsWith("PIN") ? "pin" : "card-code";
+    const end = index + whole.length;
+    return fits(kind, digits) ? [{ start: end - digits.length, end, kind }] : [];
+  });
+}
+
 /** How long an IBAN of each country is (ISO 13616). */
 const ibanLengths: Readonly<Record<string, number>> = Object.fromEntries(
   (
@@ -81,21 +94,23 @@ export function isIban(text: string): boolean {
   return rest === 1;
 }
 
+/** By the length of the account: its letters and digits in one go, or in groups. */
+const written = new Map(
+  [...new Set(Object.values(ibanLengths))].map((length) => [
+    length,
+    new RegExp(`[0-9A-Za-z](?:[ -]?[0-9A-Za-z]){${length - 1}}(?![0-9A-Za-z])`, "uy"),
+  ]),
+);
+
 /** In one go, or in groups of four. */
 export function ibansIn(text: string): Span[] {
   const starts = text.matchAll(/(?<![0-9A-Za-z])[A-Za-z]{2}[0-9]{2}(?=[ -]?[0-9A-Za-z]{2})/gu);
   return [...starts].flatMap(({ index }): Span[] => {
-    const wanted = ibanLengths[text.slice(index, index + 2).toUpperCase()];
-    if (wanted === undefined) return [];
-    let compact = "";
-    let end = index;
-    while (compact.length < wanted && end < text.length && end < index + 2 * wanted) {
-      const character = text[end] ?? "";
-      if (/[0-9A-Za-z]/u.test(character)) compact += character.toUpperCase();
-      else if (character !== " " && character !== "-") break;
-      end += 1;
-    }
-    const goesOn = /[0-9A-Za-z]/u.test(text[end] ?? "");
-    return isIban(compact) && !goesOn ? [{ start: index, end, kind: "iban" }] : [];
+    const form = written.get(ibanLengths[text.slice(index, index + 2).toUpperCase()] ?? 0);
+    if (form === undefined) return [];
+    form.lastIndex = index;
+    const [found] = form.exec(text) ?? [];
+    const isOne = found !== undefined && isIban(found.replaceAll(/[ -]/gu, "").toUpperCase());
+    return isOne ? [{ start: index, end: index + found.length, kind: "iban" }] : [];
   });
 }

@@ -1,9 +1,11 @@
 import type { Json, JsonObject } from "../../schemas/json.ts";
 import type { Redaction } from "../../schemas/retention.ts";
-import { randomIn } from "./entropy.ts";
+import { secretArguments } from "./commands.ts";
+import { randomIn, toldIn } from "./entropy.ts";
 import { emailsIn, formsIn } from "./forms.ts";
-import { isAbout, isReference, secretName } from "./names.ts";
-import { cardsIn, ibansIn, isCard } from "./numbers.ts";
+import { isSecretData } from "./manifests.ts";
+import { fits, isAbout, isPublicName, isReference, secretName } from "./names.ts";
+import { cardsIn, codesIn, ibansIn, isCard } from "./numbers.ts";
 import { apart, replaced, type Mark, type Span } from "./span.ts";
 
 export type RedactOptions = {
@@ -40,6 +42,21 @@ export function redact(
   return { value: walk.members(value, "", null), redactions: walk.redactions };
 }
 
+/**
+ * Where a value stands. `kind`: which secret its name says that it is. `isPublic`: its name says that it is none, whatever it looks like.
+ * `program`: the words that a list under it goes on from. `argument`: what of it is one, by the command line that it is in.
+ */
+type Place = {
+  readonly at: string | null;
+  readonly kind: string | null;
+  readonly isPublic: boolean;
+  readonly program: readonly string[];
+  readonly argument?: Span | undefined;
+};
+
+const nameless: Place = { at: null, kind: null, isPublic: false, program: [] };
+const noArguments: ReadonlyMap<number, Span> = new Map();
+
 /** Parts of names are never taken for words of a text: only what shows by its form is taken out of them. */
 class Walk {
   readonly redactions: Redaction[] = [];
@@ -54,47 +71,62 @@ class Walk {
     const named = pairKind(value);
     const entries = Object.entries(value).map(([name, member]) => {
       const own = secretName(name) ?? (isAbout(name) ? null : inherited);
-      const kind = own ?? (name === "value" ? named : null);
-      const shown = this.#text(name, null, null);
+      const kind = own ?? (isSecretData(value, name) ? "secret" : name === "value" ? named : null);
+      const shown = this.#text(name, nameless);
       const at = `${pointer}/${shown.replaceAll("~", "~0").replaceAll("/", "~1")}`;
       if (shown !== name) this.#note(at, "name");
-      return [shown, this.#value(member, at, kind)] as const;
+      const place = { at, kind, isPublic: isPublicName(name), program: programOf(value, name) };
+      return [shown, this.#value(member, place)] as const;
     });
     return Object.fromEntries(entries);
   }
 
-  #value(value: Json, at: string, kind: string | null): Json {
-    if (typeof value === "string") return this.#text(value, at, kind);
-    if (typeof value === "number") return this.#number(value, at, kind);
-    if (Array.isArray(value)) {
-      return value.map((item, index) =>
-        this.#value(item, `${at}/${index}`, kind ?? flagKind(value[index - 1], item)),
-      );
-    }
-    return value !== null && typeof value === "object" ? this.members(value, at, kind) : value;
+  #value(value: Json, place: Place): Json {
+    if (typeof value === "string") return this.#text(value, place);
+    if (typeof value === "number") return this.#number(value, place);
+    if (Array.isArray(value)) return this.#list(value, place);
+    return value !== null && typeof value === "object"
+      ? this.members(value, place.at ?? "", place.kind)
+      : value;
+  }
+
+  /** A list of texts may be a command line. */
+  #list(list: readonly Json[], { program, ...place }: Place): Json[] {
+    const words = list.filter((item) => typeof item === "string");
+    const found = words.length === list.length ? secretArguments([...program, ...words]) : noArguments;
+    return list.map((item, index) => {
+      const argument = found.get(index + program.length);
+      const kind = place.kind ?? flagKind(list[index - 1], item);
+      return this.#value(item, { ...place, at: `${place.at}/${index}`, kind, program: [], argument });
+    });
   }
 
   /** Short numbers are switches and counts. */
-  #number(value: number, at: string, kind: string | null): Json {
+  #number(value: number, { at, kind }: Place): Json {
     const text = String(value);
-    const found = text.length >= 4 && kind !== null ? kind : isCard(text) ? "payment-card" : null;
+    const isLong = text.length >= 4 || kind === "card-code";
+    const found = isLong && kind !== null && fits(kind, text) ? kind : isCard(text) ? "payment-card" : null;
     if (found === null || !Number.isInteger(value)) return value;
-    this.#note(at, found);
+    this.#note(at ?? "", found);
     return this.#options.markOf(found, text);
   }
 
-  #text(text: string, at: string | null, kind: string | null): string {
+  #text(text: string, { at, kind, isPublic, argument }: Place): string {
     const { emails, found, markOf } = this.#options;
     const others = found?.get(this.#index) ?? [];
     this.#index += 1;
-    const whole = kind !== null && !isReference(text) ? [{ start: 0, end: text.length, kind }] : [];
-    if (whole.length === 0 && others.length === 0 && isTooShort(text)) return text;
+    const isWhole = kind !== null && !isReference(text) && fits(kind, text);
+    const whole = isWhole ? [{ start: 0, end: text.length, kind }] : [];
+    const sure = argument === undefined ? whole : [...whole, argument];
+    if (sure.length === 0 && others.length === 0 && isTooShort(text)) return text;
     const spans = apart(text, [
-      ...whole,
+      ...sure,
       ...formsIn(text),
       ...cardsIn(text),
+      ...codesIn(text),
       ...ibansIn(text),
-      ...randomIn(text),
+      ...(isPublic ? [] : randomIn(text)),
+      ...toldIn(text),
       ...others,
       ...(emails ? emailsIn(text) : []),
     ]);
@@ -117,6 +149,14 @@ const isTooShort = (text: string): boolean => text.length < leastShown && !/[=:@
 function pairKind(value: JsonObject): string | null {
   const name = value["name"] ?? value["key"];
   return typeof name === "string" && name.length <= 128 ? secretName(name) : null;
+}
+
+/** `{"command": "mysql", "args": […]}`: what the list under `name` is told to. */
+function programOf(value: JsonObject, name: string): string[] {
+  if (!/^(?:args|argv|arguments)$/u.test(name)) return [];
+  const program = value["command"] ?? value["cmd"] ?? value["program"] ?? value["executable"];
+  if (typeof program === "string") return [program];
+  return Array.isArray(program) ? program.filter((word) => typeof word === "string") : [];
 }
 
 /** `["--password", "…"]`, as command lines are written. */

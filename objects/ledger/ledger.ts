@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { faultText } from "../../core/fault.ts";
 import type { Refusal } from "../../core/refusal.ts";
 import type { Result } from "../../core/result.ts";
 import type { EvidenceFigures } from "../../schemas/evidence-figures.ts";
@@ -225,7 +226,7 @@ export class Ledger extends DurableObject<Env> implements LedgerCalls {
     try {
       this.#signatory.rearm(Date.now());
     } catch (error) {
-      console.error("ledger", this.ctx.id.name, error instanceof Error ? error.message : error);
+      console.error("ledger", this.ctx.id.name, faultText(error));
     }
   }
 
@@ -235,7 +236,7 @@ export class Ledger extends DurableObject<Env> implements LedgerCalls {
       this.#signatory.sign(now);
       await this.#signatory.publish();
     } catch (error) {
-      console.error("ledger", this.ctx.id.name, error instanceof Error ? error.message : error);
+      console.error("ledger", this.ctx.id.name, faultText(error));
     } finally {
       this.#rearm();
     }

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { faultText } from "../../core/fault.ts";
 import { configOf, LogConfig } from "../../schemas/config.ts";
 import { LedgerEntry, type Access, type Checkpoint, type LogKey } from "../../schemas/ledger.ts";
 import {
@@ -142,12 +143,7 @@ export class Signatory {
       this.sign(now);
     } catch (error) {
       // The key is there, and the alarm signs with it.
-      console.error(
-        "the log of",
-        this.#workspace,
-        "is not signed:",
-        error instanceof Error ? error.message : error,
-      );
+      console.error("the log of", this.#workspace, "is not signed:", faultText(error));
     }
     return index;
   }

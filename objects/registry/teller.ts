@@ -1,3 +1,5 @@
+import { faultText } from "../../core/fault.ts";
+
 /** Waits of a tenth of a second, four tenths and a second and a half: all within the few seconds that access may outlast its end. */
 const waitsMs = [100, 400, 1_500];
 
@@ -39,7 +41,7 @@ export class Teller {
         await this.#tell();
         return;
       } catch (error) {
-        if (waitMs === null) console.error("teller", error);
+        if (waitMs === null) console.error("teller", faultText(error));
         else await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
     }

@@ -87,6 +87,8 @@ async function distrust(
       workspace,
       ...(lease === null ? {} : { executor: lease.executor }),
     });
+    const fault = takenOutOf(claim.action, purpose);
+    if (fault !== null) return new CliError(fault);
     if (argvFor(claim.action, purpose) === undefined) {
       return new CliError("It has no argv to run: it was not asked for with `holdpoint run`.");
     }
@@ -99,6 +101,15 @@ async function distrust(
 /** The words that were approved for a purpose. */
 export function argvFor(action: ActionView, purpose: Purpose): string[] | undefined {
   return argvOf(purpose === "execute" ? action.args["argv"] : action.rollbackPlan?.["argv"]);
+}
+
+/** Where a secret was taken out of the words that were approved for a purpose, why they cannot be run; else null. */
+export function takenOutOf({ redacted = [] }: Pick<ActionView, "redacted">, purpose: Purpose): string | null {
+  const words = purpose === "execute" ? /^\/args\/(?:argv|cwd)(?:\/|$)/u : /^\/rollbackPlan\/argv(?:\/|$)/u;
+  const gone = redacted.find(({ pointer }) => words.test(pointer));
+  if (gone === undefined) return null;
+  const what = purpose === "execute" ? "command" : "rollback command";
+  return `A secret (${gone.kind}) was taken out of the ${what} before it was stored, so it cannot be run.`;
 }
 
 async function run(

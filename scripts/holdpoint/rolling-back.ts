@@ -1,6 +1,6 @@
 import type { ActionView } from "../../schemas/action.ts";
 import type { Interrupts } from "./interrupts.ts";
-import { argvFor, perform, type Performed } from "./perform.ts";
+import { argvFor, perform, takenOutOf, type Performed } from "./perform.ts";
 import type { Session } from "./session.ts";
 
 /** Carries out the rollback of an action that is `rolling_back`, as its executor. Undefined where a person has to do it by hand. */
@@ -10,6 +10,13 @@ export async function rollBack(
   action: ActionView,
 ): Promise<Performed | undefined> {
   const { terminal } = session;
+  const fault = takenOutOf(action, "rollback");
+  if (fault !== null) {
+    terminal.note(
+      `${terminal.err.yellow("!")} ${fault} Do what the plan says, then report it through the API.`,
+    );
+    return undefined;
+  }
   if (argvFor(action, "rollback") === undefined) {
     terminal.note(
       `${terminal.err.yellow("!")} ${action.id} is being rolled back, and its plan holds no argv to run: do what the plan says, then report it through the API.`,

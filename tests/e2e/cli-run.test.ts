@@ -249,6 +249,28 @@ describe("holdpoint run", () => {
   });
 });
 
+describe("T16 holdpoint run of a command that a secret was taken out of", () => {
+  const secret = "Tulip!9731";
+
+  test.for([
+    ["an argument", ["curl", "-u", `admin:${secret}`, "https://internal.example.com"], []],
+    ["a part of a script", ["sh", "-c", `PGPASSWORD=${secret} touch ran-without`], []],
+    ["its folder", ["touch", "ran-without"], ["--cwd", `/srv/token=${secret}`]],
+    ["its rollback", ["touch", "ran-without"], ["--rollback", `mysql -p${secret} orders`]],
+  ] as const)("is refused before anybody is asked: %s", async ([, command, more], { expect }) => {
+    const { code, stderr } = await cli.run(...asking, ...more, "--", ...command);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/A secret \([a-z-]+\) was taken out of the (?:rollback )?command/u);
+    expect(stderr).toContain("Ask again with the secret in a variable of the environment.");
+    expect(stderr).not.toContain(secret);
+    const id = /act_[\w-]{22}(?= was cancelled)/u.exec(stderr)?.[0] ?? "";
+    const { action } = await show(id);
+    expect(action.state).toBe("cancelled");
+    expect(JSON.stringify(action)).not.toContain(secret);
+    expect(existsSync(join(cli.folder, "ran-without"))).toBe(false);
+  });
+});
+
 describe("holdpoint rollback", () => {
   test("undoes an executed action with its approved command, when its owner says so", async ({ expect }) => {
     const run = await ask(["true"], ["--rollback", "echo undone by hand"]);

@@ -125,6 +125,26 @@ describe("a card", () => {
     expect(JSON.stringify(await stage.closedCardOf(action))).toContain("not before the sale");
   });
 
+  test("T16 does not keep a secret that is typed into its form", async ({ expect }) => {
+    const action = await stage.cast.demo.asks({ type: "slack.one" });
+    await stage.users.bob.clicks(stage.approvals, await stage.cardOf(action), "deny");
+    await stage.until(async () =>
+      stage.slack.calls.findLast(
+        ({ method, body }) => method === "views.open" && JSON.stringify(body).includes(action.id),
+      ),
+    );
+    expect(await stage.users.bob.submits("reason", "use password=Tulip!9731 instead")).toBeNull();
+    const reason = expect.stringMatching(/^use password=\[redacted password [0-9a-f]{8}\] instead$/u);
+    expect(await stage.cast.demo.sees(action)).toMatchObject({
+      state: "denied",
+      votes: [{ person: "person:bob", reason, via: "slack" }],
+    });
+    const closed = JSON.stringify(await stage.closedCardOf(action));
+    expect(closed).toContain("[redacted password ");
+    const sent = stage.slack.calls.map(({ method, body }) => `${method} ${JSON.stringify(body)}`);
+    expect(sent.filter((text) => text.includes("Tulip!9731"))).toEqual([]);
+  });
+
   test("of several recipients is edited everywhere, and every button is gone at the end", async ({
     expect,
   }) => {

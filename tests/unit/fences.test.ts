@@ -137,6 +137,26 @@ const offences: Case[] = [
     source: used("../client/x.ts"),
     rule: imports,
   },
+  ...[
+    "core/policy/argument-x.ts",
+    "core/policy/condition-x.ts",
+    "objects/n.ts",
+    "workers/in/n.ts",
+    "dashboard/n.ts",
+    "scripts/n.ts",
+    "tests/n.ts",
+  ].map((file) => ({
+    says: `${file} asks the published rules for secrets`,
+    file,
+    source: used("@secretlint/core"),
+    rule: imports,
+  })),
+  {
+    says: "workers/secrets/ imports client/",
+    file: "workers/secrets/n.ts",
+    source: used("../../client/x.ts"),
+    rule: imports,
+  },
   {
     says: "two files import each other",
     file: "objects/ring.ts",
@@ -185,6 +205,11 @@ const fine: Case[] = [
   },
   { says: "dashboard/ importing core/", file: "dashboard/in/z.ts", source: used("../../core/x.ts") },
   { says: "workers/ importing core/", file: "workers/z.ts", source: used("../core/x.ts") },
+  {
+    says: "workers/secrets/ asking the published rules",
+    file: "workers/secrets/z.ts",
+    source: used("@secretlint/core"),
+  },
   { says: "workers/http/ importing workers/", file: "workers/in/z.ts", source: used("../x.ts") },
 ];
 
@@ -216,7 +241,7 @@ beforeAll(() => {
     write(file, source);
     for (const [path, text] of Object.entries(also)) write(path, text);
   }
-  const folders = ["core", "schemas", "objects", "client", "workers", "dashboard"];
+  const folders = ["core", "schemas", "objects", "client", "workers", "dashboard", "scripts", "tests"];
   for (const name of folders) {
     // What the offences import is there, so that they are refused for where they reach and not for reaching nothing.
     write(`${name}/x.ts`, "export const thing = 1;\nexport type Thing = number;\n");

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { parseJsonText } from "../../core/json-text.ts";
 import type { Json } from "../../schemas/json.ts";
 import { limits } from "../../schemas/limits.ts";
+import { detailOf } from "../../schemas/parse.ts";
 import type { ProblemField } from "../../schemas/problem.ts";
 import { ProblemError } from "./problem.ts";
 
@@ -106,5 +107,5 @@ function messageOf(issue: v.BaseIssue<unknown>): string {
     if (issue.expected === "never") return "is not a field of this body; leave it out";
     return issue.received === "undefined" ? "is missing" : "is not a JSON object";
   }
-  return issue.message;
+  return detailOf(issue);
 }

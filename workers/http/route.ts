@@ -1,7 +1,9 @@
-import type * as v from "valibot";
+import * as v from "valibot";
+import { Json } from "../../schemas/json.ts";
 import type { Principal, Scope } from "../../schemas/principal.ts";
 import type { Snapshot } from "../../schemas/snapshot.ts";
 import type { Standing } from "../../schemas/standing.ts";
+import { redactWords } from "../secrets/redact.ts";
 import { parseWith } from "./body.ts";
 
 /** What a handler is given: parsed, authenticated, and nothing taken on trust from the request. */
@@ -42,6 +44,11 @@ export type Route = {
   readonly tag: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: v.GenericSchema;
+  /**
+   * Members of the body, at any depth, in which people write freely: the handler sees them without the secrets in them. What is told to an
+   * action needs none of this, nor does a request: `workers/tell` and `workers/new-action` see to those by their contract.
+   */
+  readonly words?: readonly string[];
   /** How many keys its body may hold, where that is more than `limits.jsonKeys`. */
   readonly maxKeys?: number;
   readonly answer: {
@@ -72,5 +79,19 @@ type Line<Schema extends v.GenericSchema> = Omit<Route, "body" | "handle"> & {
  */
 export function withBody<Schema extends v.GenericSchema>(line: Line<Schema>): Route {
   const { handle, ...rest } = line;
-  return { ...rest, handle: (call) => handle({ ...call, body: parseWith(line.body, call.body) }) };
+  return {
+    ...rest,
+    handle: async (call) => {
+      // What does not fit is said of what was sent.
+      const body = parseWith(line.body, call.body);
+      return handle({ ...call, body: line.words === undefined ? body : await withoutSecrets(line, call) });
+    },
+  };
+}
+
+async function withoutSecrets<Schema extends v.GenericSchema>(
+  { body: schema, words = [] }: Line<Schema>,
+  { body, snapshot: { salt } }: Call<unknown>,
+): Promise<v.InferOutput<Schema>> {
+  return parseWith(schema, await redactWords(v.parse(Json, body), words, { salt, emails: false }));
 }

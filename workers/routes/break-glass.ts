@@ -84,6 +84,7 @@ export const breakGlassRoutes: readonly Route[] = [
     scope: "votes:write",
     tag,
     body: BreakGlassBody,
+    words: ["reason", "incident"],
     answer,
     handle: breakIt,
   }),

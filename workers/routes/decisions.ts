@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { faultText } from "../../core/fault.ts";
 import { ActionView, CancelBody, RevokeBody, VoteBody, type Via } from "../../schemas/action.ts";
 import { Risk } from "../../schemas/policy.ts";
 import { isFresh } from "../../core/session.ts";
@@ -57,7 +58,7 @@ export function viaOf({ request, principal }: Pick<Call<unknown>, "request" | "p
 export function showAtOnce({ env, principal, waitUntil }: Call<unknown>, ids: readonly string[]): void {
   if (principal.signedInAt === undefined) return;
   const work = restoreRows(env, principal.workspace, ids);
-  waitUntil(work.catch((error: unknown) => console.error("board", principal.workspace, error)));
+  waitUntil(work.catch((error: unknown) => console.error("board", principal.workspace, faultText(error))));
 }
 
 async function vote(call: Call<VoteBody>): Promise<Answer> {

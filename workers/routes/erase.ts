@@ -26,6 +26,7 @@ export const eraseRoutes: readonly Route[] = [
     scope: "actions:read",
     tag: "evidence",
     body: EraseBody,
+    words: ["reason"],
     answer: { status: 200, schema: EraseAnswer },
     handle: erase,
   }),

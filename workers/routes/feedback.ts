@@ -143,6 +143,7 @@ export const feedbackRoutes: readonly Route[] = [
     scope: "effects:write",
     tag: "feedback",
     body: BypassBody,
+    words: ["target", "evidence"],
     answer: { status: 200, schema: BypassAnswer },
     handle: reportEffect,
   }),

@@ -85,6 +85,7 @@ export const guardrailRoutes: readonly Route[] = [
     scope: "policy:read",
     tag: "policy",
     body: ProposalBody,
+    words: ["reason"],
     answer: { status: 200, schema: Loosened },
     waits: true,
     handle: propose,

@@ -121,6 +121,7 @@ export const holdRoutes: readonly Route[] = [
     summary:
       "Keep what a scope covers although it is due; `gone` says what of it was let go of before. For people",
     body: HoldBody,
+    words: ["reason"],
     answer: { status: 201, schema: HoldPut },
     handle: put,
   }),
@@ -130,6 +131,7 @@ export const holdRoutes: readonly Route[] = [
     path: "/v1/holds/:id/release",
     summary: "Release a hold: what it kept and is overdue goes within minutes. For people",
     body: HoldReleaseBody,
+    words: ["reason"],
     answer: { status: 200, schema: HoldReleased },
     waits: true,
     handle: release,

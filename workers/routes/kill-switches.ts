@@ -7,6 +7,7 @@ import {
   Released,
   type KillSwitch,
 } from "../../schemas/kill-switch.ts";
+import { faultText } from "../../core/fault.ts";
 import { governed } from "../governed.ts";
 import { ProblemError } from "../http/problem.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
@@ -46,7 +47,9 @@ function engage(call: Call<v.InferOutput<typeof KillSwitchBody>>): Promise<Answe
     const engaged = refuseWith(await registryOf(env, workspace).engageSwitch(asked));
     forget(workspace);
     const stopping = stopAtOnce(env, workspace, engaged);
-    call.waitUntil(stopping.catch((error: unknown) => console.error("kill switch", workspace, error)));
+    call.waitUntil(
+      stopping.catch((error: unknown) => console.error("kill switch", workspace, faultText(error))),
+    );
     return { status: 201, body: shownSwitch(engaged) };
   });
 }
@@ -82,6 +85,7 @@ export const killSwitchRoutes: readonly Route[] = [
     path: "/v1/kill-switches",
     summary: "Stop a type, a glob of types or `*` at once: nothing of it is asked for, decided or run",
     body: KillSwitchBody,
+    words: ["reason"],
     answer: { status: 201, schema: KillSwitchView },
     handle: engage,
   }),

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { faultText } from "../../core/fault.ts";
 import { evidenceText } from "../../core/evidence/figures-prometheus.ts";
 import { aloneWarning, operatorsOf } from "../../core/operators.ts";
 import { operatorsText, prometheusType, switchesText } from "../../core/prometheus.ts";
@@ -41,7 +42,7 @@ async function evidenceFigures(env: Env, workspace: string, now: number): Promis
   try {
     return await ledgerOf(env, workspace).figures(now);
   } catch (error) {
-    console.error("figures of the log", workspace, error instanceof Error ? error.message : error);
+    console.error("figures of the log", workspace, faultText(error));
     return null;
   }
 }

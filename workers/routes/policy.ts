@@ -152,6 +152,7 @@ export const policyRoutes: readonly Route[] = [
     scope: "policy:write",
     tag,
     body: PublishBody,
+    words: ["note", "because", "description"],
     maxKeys: limits.bulkKeys,
     answer: { status: 200, schema: PublishAnswer },
     waits: true,

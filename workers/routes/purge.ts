@@ -84,6 +84,7 @@ export const purgeRoutes: readonly Route[] = [
     summary:
       "Have the whole workspace forgotten: its actions, people, keys and rules. The log with its hashes stays. For people",
     body: PurgeBody,
+    words: ["reason"],
     answer: { status: 200, schema: PurgeView },
     waits: true,
     handle: begin,

@@ -1,9 +1,11 @@
 import { createHmac } from "node:crypto";
 import type { Command } from "../../core/machine/command.ts";
+import { plainObject } from "../../core/plain-json.ts";
 import { redact, textsOf } from "../../core/secrets/redact.ts";
 import type { Mark } from "../../core/secrets/span.ts";
+import { withWords, wordsIn } from "../../core/secrets/words.ts";
 import type { ActionRequest } from "../../schemas/action.ts";
-import type { JsonObject } from "../../schemas/json.ts";
+import type { Json, JsonObject } from "../../schemas/json.ts";
 import type { Redaction } from "../../schemas/retention.ts";
 import { knownIn } from "./rules.ts";
 
@@ -31,17 +33,33 @@ const objectOr = <Other>(value: JsonObject[string] | undefined, other: Other): J
 const textOr = <Other>(value: JsonObject[string] | undefined, other: Other): string | Other =>
   typeof value === "string" ? value : other;
 
+/** An address may hold a password, and whatever is aimed at is shown and told to everybody. */
+function targetOr(
+  value: JsonObject[string] | undefined,
+  target: ActionRequest["target"],
+): ActionRequest["target"] {
+  const shown: JsonObject = objectOr(value, {});
+  const { resource, segment, environment, tool } = target;
+  return {
+    resource: textOr(shown["resource"], resource),
+    ...(segment !== undefined && { segment: textOr(shown["segment"], segment) }),
+    ...(environment !== undefined && { environment: textOr(shown["environment"], environment) }),
+    ...(tool !== undefined && { tool: textOr(shown["tool"], tool) }),
+  };
+}
+
 /** What was asked without its secrets, and where they stood. */
 export async function redactRequest(
   request: ActionRequest,
   how: Redacting,
 ): Promise<{ request: ActionRequest; redactions: Redaction[] }> {
-  const { args, reason, context, preconditions, rollbackPlan } = request;
-  const parts = { args, reason, context, preconditions, rollbackPlan };
+  const { target, args, reason, context, preconditions, rollbackPlan } = request;
+  const parts = { target: plainObject(target), args, reason, context, preconditions, rollbackPlan };
   const { value, redactions } = await redacted(parts, how);
   return {
     request: {
       ...request,
+      target: targetOr(value["target"], target),
       args: objectOr(value["args"], args),
       reason: textOr(value["reason"], reason),
       context: objectOr(value["context"], null),
@@ -50,6 +68,20 @@ export async function redactRequest(
     },
     redactions,
   };
+}
+
+/** A body without the secrets in its members of these names, wherever they stand. */
+export async function redactWords(body: Json, names: readonly string[], how: Redacting): Promise<Json> {
+  const words = wordsIn(body, names);
+  if (words.length === 0) return body;
+  const { value, redactions } = await redacted({ words }, how);
+  const kept = value["words"];
+  if (redactions.length === 0 || !Array.isArray(kept)) return body;
+  return withWords(
+    body,
+    names,
+    kept.map((one) => objectOr(one, {})),
+  );
 }
 
 /** The command without the secrets in what somebody wrote. What is observed at a claim is compared with what was stored: alike. */

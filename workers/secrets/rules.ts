@@ -1,6 +1,10 @@
 import { lintSource } from "@secretlint/core";
+import { secretLintProfiler } from "@secretlint/profiler";
 import { rules } from "@secretlint/secretlint-rule-preset-recommend";
 import type { Span } from "../../core/secrets/span.ts";
+
+// It keeps an entry of every rule that it has asked for as long as the isolate lives, and nobody reads them.
+secretLintProfiler.setEnabled(false);
 
 /** Its rule for comments lets a text say that nothing is to be looked for in it: what is looked at says nothing of that here. */
 const looking = rules.filter(({ meta }) => meta.id !== "@secretlint/secretlint-rule-filter-comments");

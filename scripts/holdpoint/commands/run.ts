@@ -7,7 +7,7 @@ import type { JsonObject } from "../../../schemas/json.ts";
 import { CliError, exitCodeOfState, exitCodes } from "../exit-code.ts";
 import { exitCodeOfSignal, Interrupts } from "../interrupts.ts";
 import { collect, digestVariables, parseDuration } from "../options.ts";
-import { argvFor, perform, type Performed } from "../perform.ts";
+import { argvFor, perform, takenOutOf, type Performed } from "../perform.ts";
 import { visible } from "../../../core/card/visible.ts";
 import { rollBack } from "../rolling-back.ts";
 import { openSession, type Session } from "../session.ts";
@@ -106,6 +106,7 @@ async function run(session: Session, argv: string[], options: RunOptions): Promi
     );
     // What came back must be what was sent, or somebody else's command would be waited for and run.
     await verifyDigest(asked);
+    await refuseTakenOut(session, asked);
     if (JSON.stringify(argvFor(asked, "execute")) !== JSON.stringify(argv)) {
       throw new CliError(`${asked.id} is not the command that was sent.`);
     }
@@ -123,6 +124,19 @@ async function run(session: Session, argv: string[], options: RunOptions): Promi
   }
 }
 
+/** A command without a part of it does something else than was meant, so nobody need look at it: it is cancelled. */
+async function refuseTakenOut({ client }: Session, asked: ActionView): Promise<void> {
+  const fault = takenOutOf(asked, "execute") ?? takenOutOf(asked, "rollback");
+  if (fault === null) return;
+  const { id, state } = asked;
+  const isOpen = state === "pending" || state === "approved";
+  const cancelled = isOpen
+    ? await client.cancel(id, "A secret was taken out of its command, so it cannot be run.").catch(() => null)
+    : null;
+  const stands = cancelled === null ? `It is ${id}.` : `${id} was cancelled.`;
+  throw new CliError(`${fault} ${stands} Ask again with the secret in a variable of the environment.`);
+}
+
 /** It was denied, expired or cancelled, or it ran before: then there is nothing to run now. */
 function ended({ terminal }: Session, action: ActionView): number {
   sayEnd(terminal, action);
@@ -133,12 +147,6 @@ function ended({ terminal }: Session, action: ActionView): number {
 
 /** Before the claim, so that a refusal leaves the approval unspent. */
 function checkVariables(action: ActionView): void {
-  const gone = (action.redacted ?? []).find(({ pointer }) => /^\/args\/(?:argv|cwd)(?:\/|$)/u.test(pointer));
-  if (gone !== undefined) {
-    throw new CliError(
-      `A secret (${gone.kind}) was taken out of the command before it was stored, so what was approved cannot be run. Ask again with the secret in a variable of the environment.`,
-    );
-  }
   const { env } = action.args;
   if (typeof env !== "object" || env === null || Array.isArray(env)) return;
   const now = digestVariables(Object.keys(env), process.env);

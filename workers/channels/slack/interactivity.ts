@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { faultText } from "../../../core/fault.ts";
 import { SlackClick, SlackSubmission, type SlackInteraction } from "../../../schemas/slack.ts";
 import { takeClick } from "./click.ts";
 import type { SlackContext } from "./clicker.ts";
@@ -19,7 +20,7 @@ export async function answerInteraction(
   if (v.is(SlackClick, interaction)) {
     const click = interaction;
     const work = takeClick(click, context).catch((error: unknown) => {
-      console.error("slack click", error);
+      console.error("slack click", faultText(error));
       sayUnavailable(click, context);
     });
     await inTime(work, context, undefined);
@@ -34,7 +35,7 @@ export async function answerInteraction(
     },
   };
   const work = takeSubmission(interaction, context).catch((error: unknown) => {
-    console.error("slack submission", error);
+    console.error("slack submission", faultText(error));
     return slow;
   });
   return inTime(work, context, slow);

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { faultText } from "../../../core/fault.ts";
 import { digestMessage, queuePage } from "../../../core/card/tally.ts";
 import { Sight } from "../../../schemas/channel.ts";
 import { configOf, SlackConfig } from "../../../schemas/config.ts";
@@ -34,7 +35,7 @@ export async function tellTallies(
         tally.kind === "digest" ? await tellDigest(tally, call) : await recount(env, workspace, tally, call),
       );
     } catch (error) {
-      console.error("tally", workspace, error);
+      console.error("tally", workspace, faultText(error));
       told.push({ kind: "unsure" });
     }
   }
