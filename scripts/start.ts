@@ -14,13 +14,18 @@ const defaultPort = 8787;
 const defaultState = ".holdpoint";
 const sweepMs = 60_000;
 
-type Options = { port: number; reset: boolean; state: string; json: boolean };
+type Options = { port: number; reset: boolean; state: string; bucket: boolean; json: boolean };
 
 const options = new Command("npm start --")
   .description("Runs Holdpoint on this machine: the Worker in workerd on 127.0.0.1, its data on disk.")
   .option("--port <number>", "port to listen on; 0 takes any free one", parsePort, defaultPort)
   .option("--state <folder>", "where data, keys and the lock are kept", defaultState)
   .option("--reset", "forget everything kept there and start afresh", false)
+  .option(
+    "--bucket",
+    "keep checkpoints and copies of finished actions' evidence in a local R2 bucket too",
+    false,
+  )
   .option("--json", "print one line of JSON (url, workspace, keys) when ready, and nothing else", false)
   .addHelpText(
     "after",
@@ -39,7 +44,7 @@ await main(options).catch((error: unknown) => {
   process.exit(1);
 });
 
-async function main({ port, reset, state: folder, json }: Options): Promise<void> {
+async function main({ port, reset, state: folder, bucket, json }: Options): Promise<void> {
   const progress = progressOn({ isSilent: json });
   const state = new State(folder);
   process.on("exit", () => state.release());
@@ -55,6 +60,7 @@ async function main({ port, reset, state: folder, json }: Options): Promise<void
     storage: state.storage,
     setupToken: state.setupToken(),
     sealKey: state.sealKey(),
+    bucket,
     onStarted: (pid) => {
       state.workerdStarted(pid);
       tellLauncher({ started: pid });

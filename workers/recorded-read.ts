@@ -1,8 +1,10 @@
 import * as v from "valibot";
+import { faultText } from "../core/fault.ts";
 import type { Access } from "../schemas/ledger.ts";
 import type { Principal } from "../schemas/principal.ts";
 import { ProblemError } from "./http/problem.ts";
 import type { Call, Route } from "./http/route.ts";
+import { withoutSecrets } from "./secrets/shown.ts";
 import { actionOf, ledgerOf } from "./stubs.ts";
 import { actionIdPattern } from "./tell.ts";
 
@@ -27,7 +29,7 @@ export async function recordRead(
   try {
     const action = actionNamedIn(params);
     if (route.evidence === "otherThanOwn" && (await isOwn(env, principal, action))) return;
-    const asked = askedBy(route, call.url);
+    const asked = await written(askedBy(route, call.url));
     const read = {
       by: { kind, id },
       route: `${route.method} ${route.path}`,
@@ -37,9 +39,16 @@ export async function recordRead(
     } satisfies Access;
     await ledgerOf(env, workspace).access(read, now);
   } catch (error) {
-    console.error("ledger", error instanceof Error ? error.message : error);
+    console.error("ledger", faultText(error));
     throw logUnavailable();
   }
+}
+
+/** What the log can be given for good. Short words are names and numbers, and those that are no secret by their form are looked at by rule. */
+async function written(asked: string): Promise<string> {
+  if (!/[\w.:-]{13,}/u.test(asked)) return asked;
+  const [kept = ""] = await withoutSecrets([asked]);
+  return kept;
 }
 
 /** 503: evidence that nobody would know was read is not given out. */

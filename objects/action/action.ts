@@ -1,3 +1,4 @@
+import { faultText } from "../../core/fault.ts";
 import type { Command, Facts } from "../../core/machine/command.ts";
 import { isOver } from "../../core/machine/deadlines.ts";
 import { stoppedBecause, switchFor } from "../../core/kill-switch.ts";
@@ -25,11 +26,11 @@ import { shownAt } from "./evidence.ts";
 import type { Order } from "./forgetting.ts";
 import { channelsAfter } from "./glass.ts";
 import type { NewAction, Reply, SendRight, Told } from "./messages.ts";
+import type { Mark } from "./loaded.ts";
 import { newborn } from "./newborn.ts";
 import type { Ack, Failure } from "./outbox.ts";
 import { isPurged, purgeAll } from "./purged.ts";
 import { partsOf, ReadAction } from "./reading.ts";
-import type { Mark } from "./rows.ts";
 import { conceive } from "./sealing.ts";
 import type { Loaded } from "./store.ts";
 
@@ -187,7 +188,7 @@ export class Action extends ReadAction {
       this.store.alarmWentOff(Date.now());
       await this.#attend(true);
     } catch (error) {
-      console.error("alarm", this.ctx.id.name, error);
+      console.error("alarm", this.ctx.id.name, faultText(error));
       patienceMs = failedAlarmMs;
     } finally {
       this.store.arm(patienceMs);

@@ -8,10 +8,12 @@ import type { Event } from "../../schemas/event.ts";
 import { retentionClasses } from "../../schemas/retention.ts";
 import type { Tombstone } from "../../schemas/tombstone.ts";
 import { leaseAnswer, placeOf, refusedIdempotency } from "./judging.ts";
+import type { Mark } from "./loaded.ts";
 import type { Reply } from "./messages.ts";
 import { readEvents } from "./chain.ts";
 import { erasedByOf } from "./retention.ts";
 import * as rows from "./rows.ts";
+import { markRow } from "./sealing.ts";
 import type { Loaded } from "./store.ts";
 
 /** What an action answers: to a command, to one that came before, to whoever looks or listens. Nothing here writes. */
@@ -62,10 +64,14 @@ export function messagesOf(
 }
 
 /** The first answer to a command that has come before under the same key; null where none has. */
-export function replayOf(sql: SqlStorage, there: Loaded, mark: rows.Mark, origin: string): Reply | null {
-  const before = rows.findMark(sql, mark.actor, mark.key);
+export function replayOf(sql: SqlStorage, there: Loaded, mark: Mark, origin: string): Reply | null {
+  // Rows of before hold both as they were sent.
+  const hidden = markRow(there, mark) ?? mark;
+  const before = rows.findMark(sql, mark.actor, [hidden.key, mark.key]);
   if (before === null) return null;
-  if (before.fingerprint !== mark.fingerprint) return refusedIdempotency(placeOf(there));
+  if (before.fingerprint !== hidden.fingerprint && before.fingerprint !== mark.fingerprint) {
+    return refusedIdempotency(placeOf(there));
+  }
   return doneAt(sql, there, before.seq, origin, false);
 }
 

@@ -6,7 +6,7 @@ import type { Hash, Openings } from "../../schemas/evidence.ts";
 import type { ActionState } from "../../schemas/stored.ts";
 import type { Loaded } from "./loaded.ts";
 import * as rows from "./rows.ts";
-import { eventFrom, newSalt, openedRow, openEntry, sha256Hex } from "./sealing.ts";
+import { eventFrom, markRow, newSalt, openedRow, openEntry, sha256Hex } from "./sealing.ts";
 
 /** The log of an action: each entry holds the hash of the one before it, and is never written again. */
 
@@ -36,7 +36,7 @@ export function append(
     );
     const opened = openedRow(there, event.seq, link);
     const row = { seq: event.seq, body: link.text, opened };
-    rows.insertEntry(sql, row, mark !== null && event === events.at(-1) ? mark : unmarked(event));
+    rows.insertEntry(sql, row, event === events.at(-1) ? marked(there, event, mark) : unmarked(event));
     if (isForgetful(there)) kept = fold(there.payload, kept, eventFrom(there, row));
     held = moreHeld(moreHeld(held, livingBytes(there, link.openings)), entryBytes(there, link));
     first ??= link.hash;
@@ -58,6 +58,14 @@ function livingBytes({ keys }: Loaded, openings: Link["openings"]): HeldBytes {
 const entryBytes = ({ payload }: Loaded, { text }: Link): HeldBytes => ({
   [payload.contract.retention.evidence]: textBytes(text),
 });
+
+/** The row's own form of the mark: see `markRow`. */
+function marked(there: Loaded, event: Event, mark: rows.Marked | null): rows.Marked {
+  if (mark === null) return unmarked(event);
+  const { actor, key, fingerprint } = mark;
+  if (key === null || fingerprint === null) return mark;
+  return markRow(there, { actor, key, fingerprint }) ?? unmarked(event);
+}
 
 const unmarked = ({ actor }: Event): rows.Marked => ({ actor: actor.id, key: null, fingerprint: null });
 

@@ -1,3 +1,4 @@
+import { faultText } from "../../core/fault.ts";
 import { sendLeaseMs } from "../../core/outbox.ts";
 import type { ActionChanged } from "../../schemas/message.ts";
 import type { Tombstone } from "../../schemas/tombstone.ts";
@@ -69,7 +70,7 @@ export class Grave {
     try {
       return await run();
     } catch (error) {
-      console.error(what, workspace, action, error instanceof Error ? error.message : error);
+      console.error(what, workspace, action, faultText(error));
       return null;
     }
   }

@@ -24,3 +24,6 @@ export type Loaded = {
 
 /** An entry as it was hashed, with what opens it. */
 export type EntryRow = { readonly seq: number; readonly body: string; readonly opened: string | null };
+
+/** Who sent a command under which Idempotency-Key, and the hash of its body: kept with the last event that it made. */
+export type Mark = { readonly actor: string; readonly key: string; readonly fingerprint: string };

@@ -1,3 +1,4 @@
+import { faultText } from "../../core/fault.ts";
 import { isOver } from "../../core/machine/deadlines.ts";
 import {
   isChannel,
@@ -239,7 +240,7 @@ export class Outbox {
     try {
       await this.#send(this.change(there, due, ack));
     } catch (error) {
-      console.error("send", workspace, id, error);
+      console.error("send", workspace, id, faultText(error));
     }
   }
 }

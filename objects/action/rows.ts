@@ -53,8 +53,6 @@ function readDoc(sql: SqlStorage, doc: Doc): string {
   return sql.exec<{ body: string }>("SELECT body FROM docs WHERE id = ?", docIds[doc]).one().body;
 }
 
-/** Who sent a command under which Idempotency-Key: kept with the last event that it made. */
-export type Mark = { readonly actor: string; readonly key: string; readonly fingerprint: string };
 /** The same of an event that any command has made, also one without a key. */
 export type Marked = {
   readonly actor: string;
@@ -87,16 +85,16 @@ export function lastEntry(sql: SqlStorage): string | null {
   return rows[0]?.body ?? null;
 }
 
-/** The command that this actor sent under this key, by the seq it ended at. */
+/** The command that this actor sent under one of two keys, by the seq it ended at. */
 export function findMark(
   sql: SqlStorage,
   actor: string,
-  key: string,
+  keys: readonly [string, string],
 ): { seq: number; fingerprint: string } | null {
   const rows = sql.exec<{ seq: number; fingerprint: string }>(
-    "SELECT seq, fingerprint FROM events WHERE actor = ? AND key = ? LIMIT 1",
+    "SELECT seq, fingerprint FROM events WHERE actor = ? AND key IN (?, ?) LIMIT 1",
     actor,
-    key,
+    ...keys,
   );
   return rows.toArray()[0] ?? null;
 }

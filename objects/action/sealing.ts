@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { createHash, createHmac, randomBytes } from "node:crypto";
 import * as v from "valibot";
 import { eventOf, type Link } from "../../core/evidence/entry.ts";
 import { bareOf, classOf, commitPayload, withValues } from "../../core/evidence/payload.ts";
@@ -23,7 +24,7 @@ import {
   type StoredAction,
 } from "../../schemas/stored.ts";
 import { isStaleKey, newDataKey, openText, sealText, unwrapKey, wrapKey } from "../at-rest.ts";
-import type { EntryRow, Loaded } from "./loaded.ts";
+import type { EntryRow, Loaded, Mark } from "./loaded.ts";
 
 /**
  * The rows of an action as texts, and the action they make. Nothing of a class that can be forgotten is ever written in clear:
@@ -204,6 +205,25 @@ export function openedRow({ payload, keys }: Loaded, seq: number, { openings, le
       : sealText(key, aboutOf(payload, "events", seq, "lease"), lease);
   const row = { ...sealed, ...(held !== undefined && { lease: held }) };
   return Object.keys(row).length === 0 ? null : JSON.stringify(row);
+}
+
+/**
+ * What is kept of a command's Idempotency-Key and of the hash of its body: enough to know them again, and nothing to be read, or to
+ * try guesses of what is gone against. The row of an entry is never written again, and whoever chose the key may have put anything
+ * into it. Null where the evidence is gone, and with it all there was to repeat.
+ */
+export function markRow({ payload, keys }: Pick<Loaded, "payload" | "keys">, mark: Mark): Mark | null {
+  const key = keys[classOfPart.leases(payload.contract)];
+  if (key === undefined) return null;
+  const hidden = (what: string, text: string): string =>
+    createHmac("sha256", Buffer.from(key, "base64url"))
+      .update(JSON.stringify([aboutOf(payload, what), mark.actor, text]))
+      .digest("base64url");
+  return {
+    actor: mark.actor,
+    key: hidden("key", mark.key),
+    fingerprint: hidden("fingerprint", mark.fingerprint),
+  };
 }
 
 /** What opens an entry, as far as there are keys for it. */

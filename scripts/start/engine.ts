@@ -20,6 +20,8 @@ export type EngineOptions = {
   readonly setupToken: string;
   /** 32 bytes of base64; one in this process's environment is taken instead. Without either, secrets are not sealed. */
   readonly sealKey?: string;
+  /** Whether checkpoints and copies of evidence go into a bucket as well: R2 as it is on this machine, beside the objects. */
+  readonly bucket?: boolean;
   readonly onStarted: (pid: number) => void;
   readonly onEnded: (pid: number) => void;
 };
@@ -50,6 +52,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       ...passedOn(process.env),
       HOLDPOINT_SETUP_TOKEN: { type: "plain_text", value: options.setupToken },
       HOLDPOINT_LOCAL: { type: "plain_text", value: "true" },
+      ...(options.bucket === true && {
+        EVIDENCE: { type: "r2_bucket", bucket_name: "holdpoint-evidence" } as const,
+      }),
     },
     dev: {
       server: { hostname: "127.0.0.1", port: options.port },

@@ -46,9 +46,13 @@ function writtenAt(path: string): number {
 /** What the rows of an engine are sealed with. */
 type Keys = { readonly HOLDPOINT_SEAL_KEY: string };
 
-function read(path: string, keys: Keys): DiskAction | null {
+const read = (path: string, keys: Keys): DiskAction | null =>
+  fromDatabase(path, (database) => readFrom(database, keys));
+
+/** What `look` makes of the database of an object; beside a running engine, or after a kill. */
+export function fromDatabase<Value>(path: string, look: (database: DatabaseSync) => Value): Value {
   try {
-    return readFrom(path, keys, true);
+    return lookInto(path, true, look);
   } catch (error) {
     // What a kill left in the write-ahead log may have to be recovered first, which is done on a copy: the file is the engine's.
     if (!String(error).includes("readonly database")) throw error;
@@ -57,36 +61,40 @@ function read(path: string, keys: Keys): DiskAction | null {
       for (const end of ["", "-wal"]) {
         if (existsSync(`${path}${end}`)) copyFileSync(`${path}${end}`, join(folder, `copy${end}`));
       }
-      return readFrom(join(folder, "copy"), keys, false);
+      return lookInto(join(folder, "copy"), false, look);
     } finally {
       rmSync(folder, { recursive: true });
     }
   }
 }
 
-function readFrom(path: string, keys: Keys, readOnly: boolean): DiskAction | null {
+function lookInto<Value>(path: string, readOnly: boolean, look: (database: DatabaseSync) => Value): Value {
   const database = new DatabaseSync(path, { readOnly, timeout: 2_000 });
   try {
-    const tables = database.prepare("SELECT name FROM sqlite_master WHERE name = 'docs'").all();
-    if (tables.length === 0) return null;
-    // One transaction, or a command could come between the reads.
-    database.exec("BEGIN");
-    const all = <Row>(row: v.GenericSchema<unknown, Row>, query: string): Row[] =>
-      v.parse(v.array(row), database.prepare(query).all());
-    const [payload, state] = all(Doc, "SELECT body FROM docs ORDER BY id").map(({ body }) => body);
-    const there = openAction(keys, { payload: payload!, state: state! });
-    if (there.fault !== null) throw new Error(`${there.payload.id}: ${there.fault}`);
-    return {
-      payload: there.payload,
-      stored: there.stored,
-      events: all(Entry, "SELECT seq, body, opened FROM events ORDER BY seq").map((row) =>
-        eventFrom(there, row),
-      ),
-      outbox: database
-        .prepare("SELECT seq, sink, type, status, tries FROM outbox ORDER BY seq, sink")
-        .all() as DiskOutboxRow[],
-    };
+    return look(database);
   } finally {
     database.close();
   }
+}
+
+function readFrom(database: DatabaseSync, keys: Keys): DiskAction | null {
+  const tables = database.prepare("SELECT name FROM sqlite_master WHERE name = 'docs'").all();
+  if (tables.length === 0) return null;
+  // One transaction, or a command could come between the reads.
+  database.exec("BEGIN");
+  const all = <Row>(row: v.GenericSchema<unknown, Row>, query: string): Row[] =>
+    v.parse(v.array(row), database.prepare(query).all());
+  const [payload, state] = all(Doc, "SELECT body FROM docs ORDER BY id").map(({ body }) => body);
+  const there = openAction(keys, { payload: payload!, state: state! });
+  if (there.fault !== null) throw new Error(`${there.payload.id}: ${there.fault}`);
+  return {
+    payload: there.payload,
+    stored: there.stored,
+    events: all(Entry, "SELECT seq, body, opened FROM events ORDER BY seq").map((row) =>
+      eventFrom(there, row),
+    ),
+    outbox: database
+      .prepare("SELECT seq, sink, type, status, tries FROM outbox ORDER BY seq, sink")
+      .all() as DiskOutboxRow[],
+  };
 }

@@ -18,6 +18,8 @@ export type TestEngine = DevFile & {
   readonly pid: number;
   /** What it has written to standard error so far. A quiet engine has written nothing. */
   readonly errors: () => string;
+  /** Everything that it has written so far, to standard output as well. */
+  readonly said: () => string;
   /** kill -9 of the whole process group, as a power cut would. Resolves when nothing listens any more. */
   readonly kill9: () => Promise<void>;
   /** A polite end. Removes the state folder if `startEngine` made it, unless `keep`. */
@@ -35,6 +37,8 @@ export type TestEngineOptions = {
   port?: number;
   /** Settings of the Worker, such as HOLDPOINT_SLACK_BOT_TOKEN. */
   settings?: Record<string, string>;
+  /** With an R2 bucket for checkpoints and copies of evidence, which `npm start` has when it is told to. */
+  bucket?: boolean;
 };
 
 /** Starts an engine and waits until it is ready. @throws with what it wrote when it does not get ready. */
@@ -46,6 +50,7 @@ export async function startEngine(options: TestEngineOptions = {}): Promise<Test
 async function launch(stateDir: string, options: TestEngineOptions, temporary: boolean): Promise<TestEngine> {
   const args = ["--json", "--port", String(options.port ?? 0), "--state", stateDir];
   if (options.reset) args.push("--reset");
+  if (options.bucket) args.push("--bucket");
   // The channel is how an engine notices that the test run that started it is gone.
   const child = spawn(process.execPath, [start, ...args], {
     detached: true,
@@ -55,6 +60,8 @@ async function launch(stateDir: string, options: TestEngineOptions, temporary: b
   let errors = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (errors += text));
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  let output = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => (output += text));
   const file = await ready(child, ended, () => errors);
   const pid = child.pid!;
   const port = Number(new URL(file.url).port);
@@ -71,6 +78,7 @@ async function launch(stateDir: string, options: TestEngineOptions, temporary: b
     stateDir,
     pid,
     errors: () => errors,
+    said: () => output + errors,
     kill9: () => end("SIGKILL"),
     stop: async ({ keep = false } = {}) => {
       await end("SIGTERM");
@@ -78,8 +86,8 @@ async function launch(stateDir: string, options: TestEngineOptions, temporary: b
     },
     restart: async () => {
       await end("SIGTERM");
-      const { settings = {} } = options;
-      return await launch(stateDir, { port, settings }, temporary);
+      const { settings = {}, bucket = false } = options;
+      return await launch(stateDir, { port, settings, bucket }, temporary);
     },
   };
 }

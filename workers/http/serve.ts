@@ -1,6 +1,8 @@
 import { Router, type IRequestStrict } from "itty-router";
+import { faultText } from "../../core/fault.ts";
 import { authenticate, type Authenticated, holds, sha256Hex } from "../auth.ts";
 import { recordRead } from "../recorded-read.ts";
+import { shownParts } from "../secrets/shown.ts";
 import { parseBody, readText } from "./body.ts";
 import { notFound, ProblemError, problemResponse } from "./problem.ts";
 import type { Answer, Call, Route } from "./route.ts";
@@ -37,7 +39,7 @@ export function serve(routes: readonly Route[], who: Authenticate = authenticate
       response = await router.fetch(request, env, context);
       response ??= absent(request, paths);
     } catch (error) {
-      response = toProblem(error);
+      response = await toProblem(error);
     }
     return withSecurityHeaders(request.method === "HEAD" ? new Response(null, response) : response);
   };
@@ -132,9 +134,11 @@ function toResponse(answer: Answer, route: Route): Response {
   return new Response(JSON.stringify(answer.body), { status: answer.status ?? route.answer.status, headers });
 }
 
-function toProblem(error: unknown): Response {
-  if (error instanceof ProblemError) return problemResponse(error.code, error.parts, error.headers);
-  console.error("internal", error instanceof Error ? (error.stack ?? error.message) : error);
+async function toProblem(error: unknown): Promise<Response> {
+  if (error instanceof ProblemError) {
+    return problemResponse(error.code, await shownParts(error.parts), error.headers);
+  }
+  console.error("internal", faultText(error));
   return problemResponse("internal", {
     detail: "Nothing was changed that was not acknowledged; send the call again.",
   });

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { faultText } from "../../core/fault.ts";
 import { ActionRequest, ActionView, BatchCreateBody, BatchVoteBody } from "../../schemas/action.ts";
 import { limits } from "../../schemas/limits.ts";
 import { Problem } from "../../schemas/problem.ts";
@@ -7,6 +8,7 @@ import { parseWith } from "../http/body.ts";
 import { ProblemError, problemBody } from "../http/problem.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
 import { createAction } from "../new-action.ts";
+import { shownParts } from "../secrets/shown.ts";
 import { actionId, actionIdPattern, type Done, type Sender } from "../tell.ts";
 import { castVote, showAtOnce, viaOf } from "./decisions.ts";
 
@@ -32,21 +34,24 @@ function senderOf(call: Call<unknown>, item: unknown, index: number, key: string
  */
 async function verdicts(status: number, work: readonly Promise<Done>[], part: string): Promise<Response> {
   const settled = await Promise.allSettled(work);
-  const items = settled.map((outcome, index) => {
-    if (outcome.status === "fulfilled") return `{"status":${status},"action":${outcome.value.body}}`;
-    const problem = problemOf(outcome.reason, `/items/${index}${part}`);
-    return JSON.stringify({ status: problem.status, problem });
-  });
+  const items = await Promise.all(
+    settled.map(async (outcome, index) => {
+      if (outcome.status === "fulfilled") return `{"status":${status},"action":${outcome.value.body}}`;
+      const problem = await problemOf(outcome.reason, `/items/${index}${part}`);
+      return JSON.stringify({ status: problem.status, problem });
+    }),
+  );
   return new Response(`{"items":[${items.join(",")}]}`, { headers: { "content-type": "application/json" } });
 }
 
-function problemOf(reason: unknown, at: string): Problem {
+async function problemOf(reason: unknown, at: string): Promise<Problem> {
   if (reason instanceof ProblemError) {
     const { errors, ...parts } = reason.parts;
     const placed = errors?.map(({ pointer, detail }) => ({ pointer: `${at}${pointer}`, detail }));
-    return problemBody(reason.code, { ...parts, ...(placed !== undefined && { errors: placed }) });
+    const shown = await shownParts({ ...parts, ...(placed !== undefined && { errors: placed }) });
+    return problemBody(reason.code, shown);
   }
-  console.error("batch item", reason);
+  console.error("batch item", faultText(reason));
   return problemBody("internal", {
     detail: "Nothing was changed that was not acknowledged; send the item again.",
   });
