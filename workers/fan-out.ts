@@ -2,6 +2,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { ActionChanged, Delivery } from "../schemas/message.ts";
 import type { Tally, TallyTold } from "../schemas/notice.ts";
 import { tellTallies } from "./channels/slack/tally.ts";
+import { type Swept, sweep } from "./cron.ts";
 import { takeEvents } from "./events.ts";
 import { removeCopiesOf } from "./evidence-copies.ts";
 import { consumeDeliveries, eventDeps, report } from "./queue.ts";
@@ -31,6 +32,11 @@ export class Fanout extends WorkerEntrypoint<Env> {
   /** Removes what was copied out of an action's evidence. @returns whether nothing of it is left there. */
   removeCopies(workspace: string, number: number, action: string): Promise<boolean> {
     return removeCopiesOf(this.env, workspace, { number, action });
+  }
+
+  /** What the cron trigger drives, for whoever keeps time where there is none. `now`: epoch ms. */
+  sweep(now: number): Promise<Swept> {
+    return sweep(this.env, now);
   }
 
   /** Comes back when every delivery has been answered or has failed, and its action knows. */

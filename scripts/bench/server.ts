@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 import * as v from "valibot";
 import { setUp } from "../start/setup.ts";
 import { DevFile, State } from "../start/state.ts";
-import { type Bundle, bundle, workerdBinary, workerdConfig } from "./bundle.ts";
+import { type Bundle, bundle, workerdBinary } from "../workerd/bundle.ts";
+import { workerdConfig } from "../workerd/config.ts";
 import { Driver } from "./driver.ts";
 import { type Group, spawnGroup } from "./group.ts";
 

@@ -1,8 +1,9 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join, resolve } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import * as v from "valibot";
+import { lockOf, StartError } from "./lock.ts";
 import { endWorkerd, killWorkerd } from "./workerd.ts";
 
 /** What the running engine says about itself, so that a second one can name it and a later one can clean up after it. */
@@ -13,6 +14,9 @@ const EngineFile = v.object({
 });
 type EngineFile = v.InferOutput<typeof EngineFile>;
 
+/** What the engine that runs on a folder says about itself, or what one that was killed has left there; null where there is nothing. */
+export const engineFileIn = (folder: string): EngineFile | null => read(folder, "engine.json", EngineFile);
+
 /** What `npm start` leaves for the command line and for scripts: where the engine is and a key for each starter principal. */
 export const DevFile = v.object({
   url: v.string(),
@@ -21,8 +25,7 @@ export const DevFile = v.object({
 });
 export type DevFile = v.InferOutput<typeof DevFile>;
 
-/** A message for the person who typed the command; printed without a stack. */
-export class StartError extends Error {}
+export { StartError };
 
 /** The state folder, held by this process alone until `release` or until the process is gone, however it went. */
 export class State {
@@ -35,18 +38,14 @@ export class State {
    *
    * The lock is one of the operating system's, taken through SQLite: it ends with its process, so kill -9 leaves
    * nothing locked and no pid has to be guessed about.
-   * @throws StartError naming the other engine's pid and address.
+   * @param flag the option that it was named by, for the messages
+   * @throws StartError naming the other engine's pid and address, or why the folder cannot be used.
    */
-  constructor(folder: string) {
+  constructor(folder: string, flag = "--state") {
     this.folder = resolve(folder);
-    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    this.#lock = new DatabaseSync(join(this.folder, "lock"), { timeout: 0 });
-    try {
-      this.#lock.exec("BEGIN EXCLUSIVE");
-    } catch {
-      this.#lock.close();
-      throw new StartError(describeOther(this.folder, this.#read("engine.json", EngineFile)));
-    }
+    const lock = lockOf(this.folder, flag);
+    if (lock === null) throw new StartError(describeOther(this.folder, flag, engineFileIn(this.folder)));
+    this.#lock = lock;
   }
 
   /** Where workerd keeps the objects. */
@@ -59,7 +58,7 @@ export class State {
    * write to it beside the new one.
    */
   async endStrays(): Promise<void> {
-    const left = await endWorkerd(this.#read("engine.json", EngineFile)?.workerd ?? []);
+    const left = await endWorkerd(engineFileIn(this.folder)?.workerd ?? []);
     if (left.length > 0) {
       throw new StartError(`A workerd left by an earlier engine does not end: kill -9 ${left.join(" ")}`);
     }
@@ -93,7 +92,7 @@ export class State {
 
   /** The keys of an earlier set-up, or null where there was none or its file cannot be understood. */
   devFile(): DevFile | null {
-    return this.#read("dev.json", DevFile);
+    return read(this.folder, "dev.json", DevFile);
   }
 
   saveDevFile(file: DevFile): void {
@@ -126,14 +125,6 @@ export class State {
     this.#write("engine.json", JSON.stringify(this.#engine));
   }
 
-  #read<Schema extends v.GenericSchema>(name: string, schema: Schema): v.InferOutput<Schema> | null {
-    try {
-      return v.parse(schema, JSON.parse(readFileSync(join(this.folder, name), "utf8")));
-    } catch {
-      return null;
-    }
-  }
-
   /** Whole or not at all, and for the owner's eyes only. */
   #write(name: string, text: string): void {
     const path = join(this.folder, name);
@@ -145,11 +136,23 @@ export class State {
   }
 }
 
-function describeOther(folder: string, other: EngineFile | null): string {
+function read<Schema extends v.GenericSchema>(
+  folder: string,
+  name: string,
+  schema: Schema,
+): v.InferOutput<Schema> | null {
+  try {
+    return v.parse(schema, JSON.parse(readFileSync(join(folder, name), "utf8")));
+  } catch {
+    return null;
+  }
+}
+
+function describeOther(folder: string, flag: string, other: EngineFile | null): string {
   const who = other === null ? "Another engine" : `Another engine (process ${other.pid})`;
   const where = other?.url ? ` at ${other.url}` : "";
   return (
     `${who} is running on ${folder}${where}.\n` +
-    `Use that one, stop it${other === null ? "" : ` (kill ${other.pid})`}, or start this one with --state OTHER_FOLDER --port OTHER_PORT.`
+    `Use that one, stop it${other === null ? "" : ` (kill ${other.pid})`}, or start this one with ${flag} OTHER_FOLDER --port OTHER_PORT.`
   );
 }

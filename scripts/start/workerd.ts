@@ -26,7 +26,8 @@ export function killWorkerd(pid: number): void {
   }
 }
 
-function isWorkerd(pid: number): boolean {
+/** Whether a process of that number is a live workerd, stopped or not. */
+export function isWorkerd(pid: number): boolean {
   try {
     // `1234 (workerd) S …`; Z and X are already dead and only waited for by their parent.
     const live = /^\d+ \(workerd\) [^ZX]/;

@@ -25,7 +25,9 @@ export type DiskAction = {
  * kill. Objects that were only asked are left out.
  */
 export function actionsOnDisk(stateDir: string, sinceMs = 0): Map<string, DiskAction> {
-  const folder = join(stateDir, "storage", "v3", "do", "holdpoint-Action");
+  // As wrangler lays it out, or as plain workerd does.
+  const wranglers = join(stateDir, "storage", "v3", "do", "holdpoint-Action");
+  const folder = existsSync(wranglers) ? wranglers : join(stateDir, "storage", "Action");
   const keys = { HOLDPOINT_SEAL_KEY: readFileSync(join(stateDir, "seal-key"), "utf8").trim() };
   const actions = new Map<string, DiskAction>();
   for (const name of readdirSync(folder)) {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "vitest";
-import { workerdConfig } from "../../scripts/bench/bundle.ts";
+import { workerdConfig } from "../../scripts/workerd/config.ts";
 import { footprintOf } from "../../scripts/bench/footprint.ts";
 import { Pool } from "../../scripts/bench/load.ts";
 import { table } from "../../scripts/bench/print.ts";

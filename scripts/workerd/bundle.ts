@@ -10,13 +10,14 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const run = promisify(execFile);
 
 /** A Worker as it would be uploaded, and what its configuration says about running it. */
-export type Bundle = {
+export const Bundle = v.object({
   /** The one module: a file name in the bundle's folder. */
-  readonly module: string;
-  readonly compatibilityDate: string;
-  readonly compatibilityFlags: readonly string[];
-  readonly objects: readonly { readonly binding: string; readonly className: string }[];
-};
+  module: v.string(),
+  compatibilityDate: v.string(),
+  compatibilityFlags: v.array(v.string()),
+  objects: v.array(v.object({ binding: v.string(), className: v.string() })),
+});
+export type Bundle = v.InferOutput<typeof Bundle>;
 
 /** The part of a wrangler configuration that is read here. */
 const Config = v.object({
@@ -58,49 +59,4 @@ export function workerdBinary(): string {
     return found.default;
   }
   throw new Error("the workerd binary is not where its package says");
-}
-
-/** Cap'n Proto writes text as JSON does. */
-const text = (value: string): string => JSON.stringify(value);
-
-/**
- * A configuration for plain `workerd serve`: the bundle, its objects on disk in `storage`, and nothing else. No queue is
- * bound. Bindings of plain text in `vars`. The address is given on the command line, for the socket named `http`.
- * The configuration has to lie beside the module: what it embeds is looked for from there.
- */
-export function workerdConfig(
-  { module, compatibilityDate, compatibilityFlags, objects }: Bundle,
-  storage: string,
-  vars: Readonly<Record<string, string>>,
-): string {
-  const flags = compatibilityFlags.map(text).join(", ");
-  const namespaces = objects.map(
-    ({ className }) => `(className = ${text(className)}, uniqueKey = ${text(className)}, enableSql = true)`,
-  );
-  const bindings = [
-    ...objects.map(
-      ({ binding, className }) => `(name = ${text(binding)}, durableObjectNamespace = ${text(className)})`,
-    ),
-    ...Object.entries(vars).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`),
-  ];
-  return `using Workerd = import "/workerd/workerd.capnp";
-
-const config :Workerd.Config = (
-  services = [
-    (name = "main", worker = .worker),
-    (name = "storage", disk = (path = ${text(storage)}, writable = true)),
-    (name = "internet", network = (allow = ["public", "private"])),
-  ],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
-);
-
-const worker :Workerd.Worker = (
-  modules = [(name = "index.js", esModule = embed ${text(module)})],
-  compatibilityDate = ${text(compatibilityDate)},
-  compatibilityFlags = [${flags}],
-  durableObjectNamespaces = [${namespaces.join(", ")}],
-  durableObjectStorage = (localDisk = "storage"),
-  bindings = [${bindings.join(", ")}],
-);
-`;
 }
