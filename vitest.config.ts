@@ -1,5 +1,7 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
+import { seedVariable } from "./scripts/prove/part.ts";
+import { parts, quickFiles } from "./scripts/prove/parts.ts";
 import { LongestFirst } from "./tests/support/longest-first.ts";
 
 /**
@@ -11,9 +13,19 @@ const realServer = { maxWorkers: 4, testTimeout: 60_000, hookTimeout: 60_000 } a
 /** The page is part of the Worker: whatever starts one needs it built. */
 const globalSetup = "./tests/support/build.mjs";
 
-/** Seeds and sizes of random tests, for those that run inside workerd: what they see of the environment are its bindings. */
-const givenSizes = Object.fromEntries(
-  ["SEED", "HOLDPOINT_SEED", "HOLDPOINT_LIVES", "HOLDPOINT_LEDGERS"].flatMap((name) => {
+/** `npm test` runs its campaigns by a step of their own. */
+const isApart = process.env["HOLDPOINT_CAMPAIGNS"] === "apart";
+const exclude = [...configDefaults.exclude, ...(isApart ? quickFiles : [])];
+
+/** What says how many trials a campaign makes and from which seed: workerd sees nothing of the environment by itself. */
+const campaignVariables = [
+  seedVariable,
+  "HOLDPOINT_LEDGERS",
+  "HOLDPOINT_CLOCKED_LIVES",
+  ...parts.flatMap(({ size }) => (size === null ? [] : [size])),
+];
+const env = Object.fromEntries(
+  campaignVariables.flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value]];
   }),
@@ -28,6 +40,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["tests/unit/**/*.test.ts", "tests/model/**/*.test.ts"],
+          exclude,
           // The model explores every reachable state; it is the one that takes long. By itself vitest leaves one processor idle.
           testTimeout: 60_000,
           maxWorkers: 2,
@@ -39,11 +52,7 @@ export default defineConfig({
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
-              bindings: {
-                HOLDPOINT_SETUP_TOKEN: "a-setup-token-for-tests-only",
-                HOLDPOINT_LOCAL: "true",
-                ...givenSizes,
-              },
+              bindings: { HOLDPOINT_SETUP_TOKEN: "a-setup-token-for-tests-only", HOLDPOINT_LOCAL: "true" },
               r2Buckets: ["EVIDENCE"],
             },
           }),
@@ -52,6 +61,8 @@ export default defineConfig({
           name: "objects",
           globalSetup,
           include: ["tests/objects/**/*.test.ts"],
+          exclude,
+          env,
           testTimeout: 30_000,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
@@ -62,6 +73,7 @@ export default defineConfig({
           name: "e2e",
           globalSetup,
           include: ["tests/e2e/**/*.test.ts"],
+          exclude,
           ...realServer,
           sequence: { groupOrder: 2 },
         },

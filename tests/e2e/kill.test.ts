@@ -4,6 +4,7 @@ import type { ActionList, EventView } from "../../schemas/action.ts";
 import { type Cast, castOf, contractOf } from "../support/actors.ts";
 import { actionsOnDisk, type DiskAction } from "../support/disk.ts";
 import { Load, randomOf } from "../support/load.ts";
+import { proven } from "../support/proof.ts";
 import { type Receiver, startReceiver } from "../support/receiver.ts";
 import {
   type Ack,
@@ -156,13 +157,13 @@ describe(`${kills} kills -9 of the whole process group, at random moments under 
       await expect.poll(() => behind(cast, actions), { timeout: drainMs, interval: 1_000 }).toEqual([]);
       expect([...actions.values()].filter(({ outbox }) => outbox.length === 0)).toEqual([]);
       const resent = receiver.received.length - notices.length;
-      console.log(
-        `kill campaign: ${actions.size} actions, ${load.acks.length} commands acknowledged, ${load.repeats} sent again, ` +
-          `${openAtKill} notices unacknowledged at a kill, ${notices.length} webhooks processed, ${resent} more received`,
-      );
+      const notes =
+        `${actions.size} actions, ${load.acks.length} commands acknowledged, ${load.repeats} sent again, ` +
+        `${openAtKill} notices unacknowledged at a kill, ${notices.length} webhooks processed, ${resent} more received`;
       // Or it would have shown nothing: commands were under way when the engine died, and notices not yet confirmed.
       expect(load.repeats).toBeGreaterThan(0);
       expect(openAtKill).toBeGreaterThan(0);
+      proven({ part: "kills", trials: kills, seed, notes });
     },
   );
 });
@@ -180,6 +181,7 @@ describe("the checks of the campaign find", () => {
     expect(faultsOf([ack({ state: "rolled_back" })])).toHaveLength(1);
     expect(faultsOf([ack({ command: "cancel" })])).toHaveLength(1);
     expect(faultsOf([ack({ command: "claim", fence: 7 })])).toHaveLength(1);
+    proven({ part: "kills", controls: { found: 5, of: 5 } });
   });
 
   test("half of a command", ({ expect }) => {
@@ -194,6 +196,7 @@ describe("the checks of the campaign find", () => {
     expect(torn({ ...two, outbox: two.outbox.slice(1) })).not.toEqual([]);
     expect(torn({ ...first(), outbox: [...outbox, { ...outbox[0]!, seq: 999 }] })).not.toEqual([]);
     expect(gaps(payload.id, events.toSpliced(0, 1))).not.toEqual([]);
+    proven({ part: "kills", controls: { found: 6, of: 6 } });
   });
 
   test("a webhook of nothing, one of another event, one that never came, and one that was processed twice", ({
@@ -213,5 +216,6 @@ describe("the checks of the campaign find", () => {
     expect(undelivered([...record.notices, notice()], record.actions.values())).toEqual([
       `${notice().id}: processed 2 times`,
     ]);
+    proven({ part: "kills", controls: { found: 5, of: 5 } });
   });
 });

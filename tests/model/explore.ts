@@ -101,8 +101,14 @@ function movesAt(world: World, { state, settled }: Node): Move[] {
 /**
  * Breadth first through every place that a world can reach, asking every invariant about every move. Each place is
  * entered once; each move is made from each place. @throws Violation, with a shortest way there
+ * @param most places that are looked at; what lies behind them is left out.
  */
-export function explore(world: World, machine: Machine, coverage: Coverage | null = null): Found {
+export function explore(
+  world: World,
+  machine: Machine,
+  coverage: Coverage | null = null,
+  most = Infinity,
+): Found {
   const began = performance.now();
   const seen = new Map<string, Node>();
   const queue: Node[] = [];
@@ -126,7 +132,7 @@ export function explore(world: World, machine: Machine, coverage: Coverage | nul
   const { node: first, taken: request } = start(world, machine);
   coverage?.note(request);
   enter(first.state, first.now, () => first);
-  for (let node = queue[0], index = 0; node !== undefined; node = queue[++index]) {
+  for (let node = queue[0], index = 0; node !== undefined && index < most; node = queue[++index]) {
     for (const move of movesAt(world, node)) {
       const taken = take(world, machine, node, move);
       count.transitions += 1;

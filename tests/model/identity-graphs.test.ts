@@ -4,6 +4,7 @@ import type { Agent } from "../../schemas/directory.ts";
 import type { Voter } from "../../core/quorum.ts";
 import { standingOf } from "../../core/standing.ts";
 import { type Graph, graphOf, now, randomOf, Truth } from "../support/identity-graphs.ts";
+import { proven } from "../support/proof.ts";
 
 /**
  * Random identity graphs: aliases, delegations, owners, agents that act for agents, people acted for. Nobody decides on what is their
@@ -83,6 +84,8 @@ describe("T7 random identity graphs", () => {
       expect(tally.barred).toBeGreaterThan(count / 10);
       expect(tally.approved).toBeGreaterThan(count / 20);
       expect(tally.approved).toBeLessThan(count * 0.8);
+      const notes = `${tally.barred} with a ballot of somebody barred, ${tally.approved} approved`;
+      proven({ part: "identities", trials: count, seed, notes });
     },
   );
 
@@ -121,7 +124,12 @@ describe("T7 random identity graphs", () => {
       "short",
     ],
   };
-  test.for(Object.entries(controls))("would be found without %s", ([, [judge, what]], { expect }) => {
-    expect(campaign(judge, 20_000, seed)[what], `seed ${seed}`).toBeGreaterThan(0);
-  });
+  test.for(Object.entries(controls))(
+    "would be found without %s",
+    { timeout: 900_000 },
+    ([, [judge, what]], { expect }) => {
+      expect(campaign(judge, 20_000, seed)[what], `seed ${seed}`).toBeGreaterThan(0);
+      proven({ part: "identities", controls: { found: 1, of: 1 } });
+    },
+  );
 });

@@ -6,6 +6,7 @@ import { judgeCondition as judge } from "../../core/policy/condition.ts";
 import { anchorOf } from "../../core/retention/dues.ts";
 import type { State } from "../../schemas/action.ts";
 import { cast } from "./cast.ts";
+import { proven } from "../support/proof.ts";
 import { explore } from "./explore.ts";
 import type { Machine } from "./node.ts";
 import { worlds } from "./worlds.ts";
@@ -53,26 +54,29 @@ const reviewOf = ({ deadlines }: { deadlines: { review: number | null } }): numb
 
 describe("what an action still needs", () => {
   for (const world of worlds.small) {
-    test(`is not due in the world "${world.name}"`, { timeout: 180_000 }, ({ expect }) => {
+    test(`is not due in the world "${world.name}"`, { timeout: 900_000 }, ({ expect }) => {
       const { machine, moves, faults } = watched(anchorOf);
       explore(world, machine);
       expect(faults.slice(0, 3)).toEqual([]);
       expect(moves()).toBeGreaterThan(10);
+      proven({ part: "retention", trials: moves() });
     });
   }
 
-  test("would be, if it were counted from the end alone", { timeout: 180_000 }, ({ expect }) => {
+  test("would be, if it were counted from the end alone", { timeout: 900_000 }, ({ expect }) => {
     const world = worlds.small.find(({ name }) => name === "one seat, rollback on demand")!;
     const fromEnd: Anchor = (payload, state) => (anchorOf(payload, state) === null ? null : state.at);
     const { machine, faults } = watched(fromEnd);
     explore(world, machine);
     expect(faults.some((fault) => fault.startsWith("rollback in executed"))).toBe(true);
+    proven({ part: "retention", controls: { found: 1, of: 1 } });
   });
 
-  test("would be, if an action that goes on had an end", { timeout: 180_000 }, ({ expect }) => {
+  test("would be, if an action that goes on had an end", { timeout: 900_000 }, ({ expect }) => {
     const world = worlds.small.find(({ name }) => name === "one seat, rollback on demand")!;
     const { machine, faults } = watched((_, state) => state.at);
     explore(world, machine);
     expect(faults.some((fault) => fault.startsWith("claim in approved"))).toBe(true);
+    proven({ part: "retention", controls: { found: 1, of: 1 } });
   });
 });

@@ -5,6 +5,7 @@ import { verdictOf, verifyBundle, type Finding, type Tools, type Trust } from ".
 import { checks } from "../../core/evidence/verify-finding.ts";
 import { Dice } from "../support/dice.ts";
 import { lifeIn, worldsOf } from "../support/lives.ts";
+import { proven } from "../support/proof.ts";
 import { loneTamperings } from "../support/tampering/alone.ts";
 import { sha512, verifyEd25519 } from "../support/log-keys.ts";
 import { tamperings } from "../support/tampering/kinds.ts";
@@ -112,6 +113,8 @@ describe("tampering with evidence", () => {
           expect(missedWithoutCheckpoint, name).toBe(0);
         }
       }
+      const notes = `${tamperings.length} kinds of tampering, ${scenes.length} exports`;
+      proven({ part: "evidence", trials: made, seed, controls: { found: 1, of: 1 }, notes });
     },
   );
 });
@@ -127,6 +130,7 @@ describe("a verifier without one of its checks", () => {
       expect(verdictOf(findings)).toBe("failed");
       const others = findings.filter((finding) => finding.check !== check);
       expect(others.filter(({ status, open }) => status === "failed" || open === true)).toEqual([]);
+      proven({ part: "evidence", controls: { found: 1, of: 1 } });
     },
   );
 });

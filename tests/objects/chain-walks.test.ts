@@ -10,6 +10,7 @@ import { Store } from "../../objects/action/store.ts";
 import { retentionClasses, type RetentionClass } from "../../schemas/retention.ts";
 import type { Payload } from "../../schemas/stored.ts";
 import { Dice } from "../support/dice.ts";
+import { proven } from "../support/proof.ts";
 import type { Life } from "../support/evidence.ts";
 import { lifeIn, worldsOf } from "../support/lives.ts";
 import { nobody } from "../../objects/action/judging.ts";
@@ -17,9 +18,9 @@ import { everyText, forgotten, mark, planted, retentions } from "./planted.ts";
 
 /** Random lives in real rows, every class of which is let go of in every combination. */
 
-/** What fails is played again by putting the seed here that it prints. */
-const seed = Date.now() % 1_000_000;
-const lives = 120;
+/** HOLDPOINT_LIVES says how many, HOLDPOINT_SEED which. */
+const seed = Number(process.env["HOLDPOINT_SEED"] ?? Date.now() % 1_000_000);
+const lives = Number(process.env["HOLDPOINT_LIVES"] ?? 120);
 const seen = new Map<string, number>();
 const count = (what: string): void => void seen.set(what, (seen.get(what) ?? 0) + 1);
 
@@ -99,11 +100,13 @@ describe("a random life", () => {
         count(`${there.stored.state.state}, ${life.events.length > 8 ? "long" : "short"}`);
       });
     }
+    proven({ part: "lives", trials: lives, seed });
   });
 
   test("of which any classes are let go of is the fold of what is left of its log (I4)", async ({
     expect,
   }) => {
+    let noticed = 0;
     for (const [nth, life] of livesOf().entries()) {
       await inside(nth, (storage) => {
         written(life, new Store(storage, env), storage);
@@ -125,10 +128,13 @@ describe("a random life", () => {
             }
             // The control: a log that has lost an entry does not lead there.
             expect(foldAll(there.payload, events.slice(0, -1)), why).not.toEqual(there.stored.state);
+            noticed += 1;
             count(`without ${classes.length}`);
           });
         }
       });
     }
+    const controls = { found: noticed, of: lives * subsets.length };
+    proven({ part: "lives", trials: lives * subsets.length, seed, controls });
   });
 });

@@ -30,7 +30,7 @@ async function grow(
 }
 
 describe("the tree of a log of thousands of lines", () => {
-  const seed = Number(process.env["SEED"] ?? 20_260_103);
+  const seed = Number(process.env["HOLDPOINT_SEED"] ?? 20_260_103);
 
   test("proves every line and every earlier size, also after the object was put away", async ({ expect }) => {
     console.log(`seed ${seed}`);

@@ -201,7 +201,7 @@ describe("whatever comes twice, late, in another order or in other batches", () 
   test("numbers have no gap and are given once, no line is there twice, nothing is called a contradiction", async ({
     expect,
   }) => {
-    const seed = Number(process.env["SEED"] ?? 20_260_101);
+    const seed = Number(process.env["HOLDPOINT_SEED"] ?? 20_260_101);
     console.log(`seed ${seed}`);
     await fc.assert(
       fc.asyncProperty(deliveries, async (given) => {
@@ -225,7 +225,7 @@ describe("whatever comes twice, late, in another order or in other batches", () 
   });
 
   test("the control: an action that tells two stories is found in every order", async ({ expect }) => {
-    const seed = Number(process.env["SEED"] ?? 20_260_102);
+    const seed = Number(process.env["HOLDPOINT_SEED"] ?? 20_260_102);
     console.log(`seed ${seed}`);
     await fc.assert(
       fc.asyncProperty(deliveries, async (given) => {

@@ -9,6 +9,7 @@ import { badSealKey } from "../../objects/at-rest.ts";
 import * as rows from "../../objects/action/rows.ts";
 import { sha256Hex } from "../../objects/action/sealing.ts";
 import { parseEntry } from "../../schemas/evidence.ts";
+import { proven } from "../support/proof.ts";
 import { callsOn, catchMessages, kept, stubOf, type Kept, type Stub } from "./one-action.ts";
 import { everyText, mark } from "./planted.ts";
 import { current } from "./registries.ts";
@@ -122,6 +123,33 @@ function woken<Value>(
   );
 }
 
+/**
+ * Looks at an action, and is killed at the n-th write that this takes. Not `together`: what was written before stays, as if there were
+ * no transaction.
+ */
+function brokenOff(stub: Stub, failing: number, { together = true } = {}): Promise<string | null> {
+  return woken(stub, (action, storage) => {
+    const { sql } = storage;
+    const exec = sql.exec.bind(sql);
+    let writes = 0;
+    const spies: { mockRestore: () => void }[] = [
+      vi.spyOn(sql, "exec").mockImplementation(((query: string, ...bindings: unknown[]) => {
+        const writing = /^\s*(?:CREATE|INSERT|UPDATE|DELETE|DROP)/u.test(query);
+        if (writing && ++writes === failing) throw new Error("killed");
+        return exec(query, ...bindings);
+      }) as typeof sql.exec),
+    ];
+    if (!together) spies.push(vi.spyOn(storage, "transactionSync").mockImplementation((work) => work()));
+    try {
+      return action.view();
+    } catch (error) {
+      return String(error);
+    } finally {
+      for (const spy of spies) spy.mockRestore();
+    }
+  });
+}
+
 const textOf = (stub: Stub): Promise<string> =>
   runInDurableObject(stub, (_, { storage }) => everyText(storage.sql));
 
@@ -154,6 +182,7 @@ describe("an action from before there was a chain", () => {
     const hashes = entries.map(({ body }) => entryHash(body, sha256Hex));
     expect(entries.map(({ body }) => parseEntry(body).prev)).toEqual([null, ...hashes.slice(0, -1)]);
     expect([after.stored.first, after.stored.head]).toEqual([hashes[0], hashes.at(-1)]);
+    proven({ part: "upgrade", trials: 1 });
   });
 
   test("is chained once, and goes on like any other: a repeated command is known, the log only grows", async ({
@@ -229,28 +258,22 @@ describe("an action from before there was a chain", () => {
     const text = await textOf(stub);
     let failing = 1;
     for (; failing < 50; failing += 1) {
-      const said = await woken(stub, (action, { sql }) => {
-        const exec = sql.exec.bind(sql);
-        let writes = 0;
-        const spy = vi.spyOn(sql, "exec").mockImplementation(((query: string, ...bindings: unknown[]) => {
-          const writing = /^\s*(?:CREATE|INSERT|UPDATE|DELETE|DROP)/u.test(query);
-          if (writing && ++writes === failing) throw new Error("killed");
-          return exec(query, ...bindings);
-        }) as typeof sql.exec);
-        try {
-          return action.view();
-        } catch (error) {
-          return String(error);
-        } finally {
-          spy.mockRestore();
-        }
-      });
+      const said = await brokenOff(stub, failing);
       if (!said?.includes("killed")) break;
       expect([failing, await textOf(stub)]).toEqual([failing, text]);
     }
     // The new log in place of the old, its entries, and both rows: once chained, and once more for what it is to tell.
     expect(failing - 1).toBe(1 + before.events.length + 3);
     expect((await kept(stub)).events).toEqual(before.events);
+    proven({ part: "upgrade", trials: failing - 1 });
+  });
+
+  test("would lose what was written before, were it not one transaction", async ({ expect }) => {
+    const { stub } = await old();
+    const text = await textOf(stub);
+    expect(await brokenOff(stub, 3, { together: false })).toContain("killed");
+    expect(await textOf(stub)).not.toBe(text);
+    proven({ part: "upgrade", controls: { found: 1, of: 1 } });
   });
 
   test("stays as it is under a key that is none, and is sealed under the right one", async ({ expect }) => {
@@ -269,5 +292,6 @@ describe("an action from before there was a chain", () => {
     const view = await woken(stub, (action) => JSON.parse(action.view() ?? "null"), settings);
     expect(view).toMatchObject({ id: before.payload.id, ...parts });
     expect(await textOf(stub)).not.toContain("plain:");
+    proven({ part: "upgrade", trials: 1 });
   });
 });

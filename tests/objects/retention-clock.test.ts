@@ -13,11 +13,11 @@ import { limitOf, MovedClock, toleranceMs, type Driven, type Life, type Without 
 
 /**
  * Actions with lives of their own, under a clock that is moved through some two years: everything that is due goes in time, nothing
- * goes early, and what is held stays. `HOLDPOINT_LIVES` says how many there are, `HOLDPOINT_SEED` which.
+ * goes early, and what is held stays. `HOLDPOINT_CLOCKED_LIVES` says how many there are, `HOLDPOINT_SEED` which.
  */
 
 const seed = Number(process.env["HOLDPOINT_SEED"] ?? Date.now() % 1_000_000_000);
-const count = Number(process.env["HOLDPOINT_LIVES"] ?? 30);
+const count = Number(process.env["HOLDPOINT_CLOCKED_LIVES"] ?? 30);
 const controls = 8;
 
 beforeEach(() => {
@@ -68,7 +68,7 @@ test(
       const inTime = late[name].filter((ms) => ms >= 0 && ms <= toleranceMs[name]).length;
       return [name, `${inTime} of ${late[name].length} in time, the last ${Math.max(...late[name])} ms late`];
     });
-    console.log(`moved clock: HOLDPOINT_SEED=${seed} HOLDPOINT_LIVES=${count}`, {
+    console.log(`moved clock: HOLDPOINT_SEED=${seed} HOLDPOINT_CLOCKED_LIVES=${count}`, {
       ...sums,
       ...Object.fromEntries(worst),
     });

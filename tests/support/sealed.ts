@@ -3,7 +3,7 @@ import { problems, type ProblemCode } from "../../schemas/problem.ts";
 import type { Answer } from "./caller.ts";
 
 /** The headers that every answer carries, also an error. */
-const headers = {
+export const sealingHeaders = {
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
   "referrer-policy": "no-referrer",
   "strict-transport-security": "max-age=31536000",
@@ -12,7 +12,7 @@ const headers = {
 };
 
 export function expectSealed(expect: ExpectStatic, answer: Answer): void {
-  for (const [name, value] of Object.entries(headers)) expect(answer.headers.get(name)).toMatch(value);
+  for (const [name, value] of Object.entries(sealingHeaders)) expect(answer.headers.get(name)).toMatch(value);
 }
 
 /** A problem+json answer with this code and its status and title, and the security headers. */
