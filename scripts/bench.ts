@@ -28,8 +28,8 @@ const options = new Command("npm run bench --")
     `
 Sections: create; resume (from the decision until whoever waits has it); pending (both again with 1,000 and 10,000
 actions pending, then memory and disk for each of them, and a restart); evaluation (deciding by 1,000 contracts with
-conditions, no server); page (in Chromium, where there is one: until the queue is there, until a second browser shows a
-decision, and how heavy the scripts are).
+conditions, no server); evidence (what the chain, the log and retention cost one life, no server); page (in Chromium,
+where there is one: until the queue is there, until a second browser shows a decision, and how heavy the scripts are).
 Figures are of this machine at this hour: compare the ratios to the floor, whose target is ${target}.`,
   )
   .parse()

@@ -2,6 +2,7 @@ import { styleText } from "node:util";
 import type { Cell } from "./cells.ts";
 import type { PageFigures } from "./page.ts";
 import type { Evaluation } from "./evaluation.ts";
+import type { EvidenceCost } from "./evidence.ts";
 import type { PendingFootprint, Recovery, Restart, Share } from "./pending.ts";
 import type { Report } from "./run.ts";
 import type { Mode } from "./server.ts";
@@ -31,8 +32,11 @@ export function printed(report: Report): string {
   const page = report.page === null ? [] : [pagePart(report.page)];
   const evaluation =
     report.evaluations.length === 0 ? [] : [table(evaluationHead, report.evaluations.map(evaluationLine))];
+  const evidence = report.evidence === null ? [] : [table(evidenceHead, [evidenceLine(report.evidence)])];
   const legends = parts.length === 0 ? [] : [legend];
-  return [...parts.filter((part) => part !== ""), ...legends, ...evaluation, ...page].join("\n\n");
+  return [...parts.filter((part) => part !== ""), ...legends, ...evaluation, ...evidence, ...page].join(
+    "\n\n",
+  );
 }
 
 const pageHead = ["", "median ms", "least ms", "× least", "goal"];
@@ -75,6 +79,21 @@ const evaluationHead = [
 
 function evaluationLine({ contracts, decide, first, bare, parse }: Evaluation): string[] {
   return ["four conditions a contract", String(contracts), ...[decide, first, bare, parse].map(fixed)];
+}
+
+const evidenceHead = [
+  "evidence of one standard life, µs",
+  "events",
+  "chain",
+  "× plain JSON",
+  "ledger",
+  "retention",
+  "plain JSON",
+];
+
+function evidenceLine({ events, chain, plain, ledger, retention }: EvidenceCost): string[] {
+  const figures = [fixed(chain), (chain / plain).toFixed(1), ...[ledger, retention, plain].map(fixed)];
+  return ["two approvers, claim and report", String(events), ...figures];
 }
 
 const cellHead = [

@@ -21,9 +21,10 @@ import {
   type Restart,
 } from "./pending.ts";
 import { measureEvaluation, type Evaluation } from "./evaluation.ts";
+import { measureEvidence, type EvidenceCost } from "./evidence.ts";
 import { type Mode, startServer } from "./server.ts";
 
-export const sections = ["create", "resume", "pending", "evaluation", "page"] as const;
+export const sections = ["create", "resume", "pending", "evaluation", "evidence", "page"] as const;
 export type Section = (typeof sections)[number];
 
 /** What to measure, how thoroughly, and who is told how far it is. */
@@ -55,14 +56,27 @@ export type Report = {
   /** Null where it was not asked for, or where no browser was found. */
   page: PageFigures | null;
   readonly evaluations: Evaluation[];
+  /** Null where it was not asked for. */
+  evidence: EvidenceCost | null;
 };
 
 /** Runs the plan, mode by mode. Servers and their data are gone afterwards, also when it fails. */
 export async function runPlan(plan: Plan): Promise<Report> {
-  const report: Report = { cells: [], footprints: [], restarts: [], evaluations: [], page: null };
+  const report: Report = {
+    cells: [],
+    footprints: [],
+    restarts: [],
+    evaluations: [],
+    evidence: null,
+    page: null,
+  };
   if (plan.sections.includes("evaluation")) {
     plan.tell("deciding by 1,000 contracts");
     report.evaluations.push(measureEvaluation(1_000, plan));
+  }
+  if (plan.sections.includes("evidence")) {
+    plan.tell("what evidence costs a life");
+    report.evidence = measureEvidence(plan);
   }
   for (const mode of plan.modes) {
     const wanted = whats.filter(({ work }) => plan.sections.includes(work));
