@@ -290,7 +290,7 @@ describe("checkpoints in a bucket", () => {
       await woken.alarm();
       expect((await woken.checkpoint(false, 0))?.size).toBe(3);
     });
-    expect(error.mock.calls.flat()).toContain("no bucket");
+    expect(error.mock.calls.flat().join(" ")).toContain("Error: no bucket");
     error.mockRestore();
     expect(await objects(workspace)).toEqual([]);
     expect(await alarmOf(ledger)).toBeGreaterThan(Date.now());
