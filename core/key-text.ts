@@ -28,12 +28,16 @@ export function parseKeyText(text: string): KeyText | null {
 
 /**
  * A new key from random bytes. Null in the rare case (under one in a million for `keyRandomBytes` of them) that too many
- * bytes had to be thrown away: call again with fresh ones.
+ * bytes had to be thrown away: call again with fresh ones. `given`: an id of 12 base62 characters in place of a random one.
  */
-export function keyTextOf(workspace: string, random: Uint8Array): { id: string; key: string } | null {
+export function keyTextOf(
+  workspace: string,
+  random: Uint8Array,
+  given?: string,
+): { id: string; key: string } | null {
   const characters = base62Of(random);
   if (characters.length < idLength + secretLength) return null;
-  const id = characters.slice(0, idLength);
+  const id = given ?? characters.slice(0, idLength);
   const body = `hp_${workspace}_${id}_${characters.slice(idLength, idLength + secretLength)}`;
   return { id, key: `${body}${checksumOf(body)}` };
 }

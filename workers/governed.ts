@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { faultText } from "../core/fault.ts";
 import { canonicalJson } from "../core/canonical.ts";
 import { approvalDigest } from "../core/digest.ts";
@@ -20,7 +19,7 @@ import type { Snapshot } from "../schemas/snapshot.ts";
 import { sha256Hex } from "./auth.ts";
 import { ProblemError } from "./http/problem.ts";
 import type { Call } from "./http/route.ts";
-import type { Repeatable } from "./idempotency.ts";
+import { makesOf, type Repeatable } from "./idempotency.ts";
 import { readKnown } from "./known.ts";
 import { contractOf, knownFor, type ContractInForce } from "./policy-in-force.ts";
 import { refuseWith } from "./refuse.ts";
@@ -132,9 +131,7 @@ async function propose(asking: Asking, decision: Decision): Promise<Repeatable> 
     throw new ProblemError("too_large", { detail });
   }
   const isLoosening = change.kind === "guardrail.loosen";
-  const id = isLoosening
-    ? looseningId(change.type, change.at, sha256Hex)
-    : `act_${randomBytes(16).toString("base64url")}`;
+  const id = isLoosening ? looseningId(change.type, change.at, sha256Hex) : `act_${makesOf(call)}`;
   const base = baseOf(change, { ...snapshot, loosenings: isLoosening ? [change] : [] }, sha256Hex);
   const kept = { action: id, change: JSON.stringify(change), base, actor: requester.id, now };
   refuseWith(await registryOf(env, principal.workspace).propose(kept));

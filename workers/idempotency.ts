@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import * as v from "valibot";
+import { callNameBytes, callNameOf } from "../core/call-name.ts";
 import type { Reserved } from "../objects/registry/idempotency.ts";
 import { bearerOf, sha256Hex } from "./auth.ts";
 import { ProblemError } from "./http/problem.ts";
@@ -9,6 +10,16 @@ import { registryOf } from "./stubs.ts";
 
 /** An answer that can be given again: JSON and a status. */
 export type Repeatable = { status: number; body: unknown; headers?: Record<string, string> };
+
+/** What is made under a call that is carried out once is called after. */
+const makings = new WeakMap<object, string>();
+
+/**
+ * 22 letters and digits that what this call makes is to be called after: the same ones for a call that is carried out again because
+ * the one before was killed, so that it makes nothing twice. Others where it has no Idempotency-Key.
+ */
+export const makesOf = (call: object): string =>
+  makings.get(call) ?? callNameOf(crypto.getRandomValues(new Uint8Array(callNameBytes)));
 
 const Stored = v.pipe(
   v.string(),
@@ -44,6 +55,7 @@ export async function once(call: Call<unknown>, make: () => Promise<Repeatable>)
     if (text === null) throw conflict("another API key");
     return v.parse(Stored, text);
   }
+  if (earlier.makes !== undefined) makings.set(call, earlier.makes);
   const answer = await make().catch(async (error: unknown) => {
     await registryOf(env, principal.workspace).release(key);
     throw error;

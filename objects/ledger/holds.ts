@@ -104,11 +104,16 @@ export function findHold(sql: SqlStorage, id: string): Hold | null {
   return rows.map(holdIn).at(0) ?? null;
 }
 
-/** Puts a hold in force and writes its line. Refused where it would end before it begins, and where there are too many. */
+/**
+ * Puts a hold in force and writes its line. Refused where it would end before it begins, and where there are too many. One of that id
+ * is the same: its call was killed before it was answered, and is carried out again.
+ */
 export function putHold(
   { sql, at, append }: HoldPen,
   asked: NewHold,
 ): Result<{ hold: Hold; gone: Gone }, Refusal> {
+  const there = findHold(sql, asked.id);
+  if (there !== null) return ok({ hold: there, gone: goneOf(sql, there.scope) });
   if (asked.until !== null && asked.until <= at) {
     return refusal("conflict", "The end of the hold has passed already. Give a later one, or none.");
   }

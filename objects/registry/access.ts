@@ -54,10 +54,11 @@ export class AccessRegistry extends DurableObject<Env> {
   createKey({
     now,
     actor = unnamed,
+    makes,
     ...input
-  }: keys.KeyInput & { now: number; actor?: string }): Result<keys.NewKey, Refusal> {
+  }: keys.KeyInput & { now: number; actor?: string; makes?: string }): Result<keys.NewKey, Refusal> {
     return this.store.write((sql) =>
-      keys.createKey(sql, input, { workspace: this.store.workspace, actor, now }),
+      keys.createKey(sql, input, { workspace: this.store.workspace, actor, now, makes }),
     );
   }
 
@@ -66,14 +67,16 @@ export class AccessRegistry extends DurableObject<Env> {
     overlapMs,
     now,
     actor = unnamed,
+    makes,
   }: {
     id: string;
     overlapMs: number;
     now: number;
     actor?: string;
+    makes?: string;
   }): Result<keys.NewKey, Refusal> {
     return this.store.writeAccess((sql) =>
-      keys.rotateKey(sql, { id, overlapMs }, { workspace: this.store.workspace, actor, now }),
+      keys.rotateKey(sql, { id, overlapMs }, { workspace: this.store.workspace, actor, now, makes }),
     );
   }
 

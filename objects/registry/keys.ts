@@ -24,6 +24,9 @@ export type KeyInput = {
   expiresAt: number | null;
 };
 
+/** What the key is called after (`idempotency.Reserved`); any other where it is left out. */
+type Called = { readonly makes?: string | undefined };
+
 const Instant = v.pipe(v.number(), v.integer());
 const KeyBody = v.strictObject({
   principal: PrincipalId,
@@ -54,7 +57,11 @@ export function liveKey(sql: SqlStorage, id: string, hash: string | null, now: n
   return isOver(stored.record, now) ? null : stored.record;
 }
 
-export function createKey(sql: SqlStorage, input: KeyInput, moment: Moment): Result<NewKey, Refusal> {
+export function createKey(
+  sql: SqlStorage,
+  input: KeyInput,
+  moment: Moment & Called,
+): Result<NewKey, Refusal> {
   const parsed = parseFields(KeyBody, input);
   if (!parsed.ok) return refusal("invalid_body", "Mend the named fields and send it again.", parsed.errors);
   const { principal, name, expiresAt } = parsed.value;
@@ -72,7 +79,7 @@ export function createKey(sql: SqlStorage, input: KeyInput, moment: Moment): Res
 export function rotateKey(
   sql: SqlStorage,
   { id, overlapMs }: { id: string; overlapMs: number },
-  moment: Moment,
+  moment: Moment & Called,
 ): Result<NewKey, Refusal> {
   if (!Number.isInteger(overlapMs) || overlapMs < 0 || overlapMs > maxOverlapMs) {
     const errors = [
@@ -82,18 +89,33 @@ export function rotateKey(
   }
   const old = findKey(sql, id)?.record;
   if (old === undefined) return missing();
-  if (isOver(old, moment.now)) return refusal("conflict", "This key is over already. Make a new one.");
-  if (old.replacedBy !== null) {
+  const lost = lostSuccessor(sql, old, moment);
+  if (lost === null && isOver(old, moment.now)) {
+    return refusal("conflict", "This key is over already. Make a new one.");
+  }
+  if (lost === null && old.replacedBy !== null) {
     return refusal("conflict", `This key was rotated already, to ${old.replacedBy}. Rotate that one.`);
   }
 
   const { principal, scopes, name } = old;
+  if (lost !== null) return ok(mint(sql, { principal, scopes, name, expiresAt: lost.expiresAt }, moment));
   const expiresAt = old.expiresAt === null ? null : moment.now + (old.expiresAt - old.createdAt);
   const made = mint(sql, { principal, scopes, name, expiresAt }, moment);
   const ends = Math.min(old.expiresAt ?? Infinity, moment.now + overlapMs);
   updateKey(sql, { ...old, expiresAt: ends, replacedBy: made.record.id });
   recordChange(sql, { at: moment.now, actor: moment.actor, kind: "key.rotated", id }, false);
   return ok(made);
+}
+
+/** The successor that this very call made before it was killed: nobody has its text, so that it gets another. Null where there is none. */
+function lostSuccessor(
+  sql: SqlStorage,
+  { replacedBy }: KeyRecord,
+  moment: Moment & Called,
+): KeyRecord | null {
+  if (replacedBy === null || replacedBy !== keyIdOf(moment)) return null;
+  const made = findKey(sql, replacedBy)?.record;
+  return made === undefined || isOver(made, moment.now) ? null : made;
 }
 
 /** At once and for good. Revoking twice keeps the first time. */
@@ -128,14 +150,16 @@ export function bootstrapKey(sql: SqlStorage, moment: Moment): NewKey {
 function mint(
   sql: SqlStorage,
   rights: Pick<KeyRecord, "principal" | "scopes" | "name" | "expiresAt">,
-  { workspace, actor, now }: Moment,
+  { workspace, actor, now, makes }: Moment & Called,
 ): NewKey {
-  const { id, key } = newKeyText(workspace);
+  const { id, key } = newKeyText(workspace, keyIdOf({ makes }));
   const record: KeyRecord = { id, workspace, ...rights, createdAt: now, revokedAt: null, replacedBy: null };
   insertKey(sql, sha256Hex(key), record);
   recordChange(sql, { at: now, actor, kind: "key.created", id }, false);
   return { record, key };
 }
+
+const keyIdOf = ({ makes }: Called): string | undefined => makes?.slice(0, 12);
 
 function keyFaults(
   sql: SqlStorage,

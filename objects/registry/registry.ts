@@ -21,8 +21,9 @@ import { unnamed } from "./store.ts";
  * is decided before the first write.
  */
 export class Registry extends RulesRegistry {
-  async createSecret(now: number, actor = unnamed): Promise<webhooks.NewSecret> {
-    const made = this.#makeSecret();
+  /** `makes`: what its id is called after (`idempotency.Reserved`), here and below; any other where it is left out. */
+  async createSecret(now: number, actor = unnamed, makes?: string): Promise<webhooks.NewSecret> {
+    const made = this.#makeSecret(newId("whs", makes));
     return this.store.write((sql) => webhooks.createSecret(sql, made, { actor, now }));
   }
 
@@ -68,8 +69,9 @@ export class Registry extends RulesRegistry {
     body: unknown,
     now: number,
     actor = unnamed,
+    makes?: string,
   ): Promise<Result<webhooks.NewEndpoint, Refusal>> {
-    const made = this.#makeSecret();
+    const made = { id: newId("whe", makes), own: this.#makeSecret(newId("whs", makes)) };
     return this.store.write((sql) => webhooks.createEndpoint(sql, body, made, { actor, now }));
   }
 
@@ -142,7 +144,7 @@ export class Registry extends RulesRegistry {
     return this.store.write((sql) => engine.keepFirst(sql, made, Date.now()));
   }
 
-  #makeSecret(id = newId("whs")): Made {
+  #makeSecret(id: string): Made {
     return makeSecret(this.env, this.store.workspace, id);
   }
 

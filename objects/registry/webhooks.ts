@@ -3,11 +3,11 @@ import { ok, type Result } from "../../core/result.ts";
 import { parseFields } from "../../schemas/parse.ts";
 import { EndpointBody, type Endpoint, type SecretRecord } from "../../schemas/webhook.ts";
 import type { Change } from "./directory.ts";
-import { newId } from "./random.ts";
 import { recordChange } from "./rows/meta.ts";
 import {
   deleteEndedSecrets,
   deleteEndpoint,
+  deleteSecrets,
   findEndpoint,
   findSecrets,
   insertSecret,
@@ -35,6 +35,8 @@ export function createSecret(
   { id, secret, stored }: Made,
   { actor, now }: Change,
 ): NewSecret {
+  // There is one already where the call that made it was killed before it was answered: nobody has its text.
+  deleteSecrets(sql, id);
   insertSecret(sql, { id, secret: stored, made_at: now });
   recordChange(sql, { at: now, actor, kind: "secret.created", id }, false);
   return { record: { id, createdAt: now, overlapUntil: null }, secret };
@@ -71,11 +73,11 @@ export function signingRows(sql: SqlStorage, secretId: string, now: number): Sto
   return findSecrets(sql, secretId).filter(({ ends_at }) => ends_at === null || now < ends_at);
 }
 
-/** Where the URL may lead is the caller's to judge, as it is at every send. Without a `secretId` the endpoint gets `made` as a secret of its own. */
+/** Where the URL may lead is the caller's to judge, as it is at every send. Without a `secretId` the endpoint gets `own` as a secret of its own. */
 export function createEndpoint(
   sql: SqlStorage,
   body: unknown,
-  made: Made,
+  { id, own }: { id: string; own: Made },
   change: Change,
 ): Result<NewEndpoint, Refusal> {
   const parsed = parseFields(EndpointBody, body);
@@ -87,12 +89,12 @@ export function createEndpoint(
     ];
     return refusal("invalid_body", "Mend the named fields and send it again.", errors);
   }
-  if (listEndpoints(sql).length >= maxEndpoints) {
+  if (listEndpoints(sql).filter((one) => one.id !== id).length >= maxEndpoints) {
     return refusal("conflict", `A workspace has at most ${maxEndpoints} endpoints. Remove one first.`);
   }
-  const signing = secretId === undefined ? ownSecret(sql, made, change) : { id: secretId, secret: null };
+  const signing = secretId === undefined ? ownSecret(sql, own, change) : { id: secretId, secret: null };
   const endpoint: Endpoint = {
-    id: newId("whe"),
+    id,
     url,
     secretId: signing.id,
     events: [...new Set(events)],

@@ -64,3 +64,64 @@ describe("a POST that is repeated", () => {
     expect((await send("https://hooks.example.com/in")).status).toBe(201);
   });
 });
+
+describe("a call that was killed before it was answered", () => {
+  const now = Date.now();
+  const call = { key: "k".repeat(64), fingerprint: "f" };
+
+  test("is carried out again under the name that it had, once it can no longer be under way", async ({
+    expect,
+  }) => {
+    const registry = env.REGISTRY.getByName("i-killed/registry");
+    const first = await registry.reserve({ ...call, now });
+    expect(first).toEqual({ hit: "none", answer: null, makes: expect.stringMatching(/^[0-9A-Za-z]{22}$/u) });
+    expect(await registry.reserve({ ...call, now: now + 9_999 })).toEqual({ hit: "busy", answer: null });
+    expect(await registry.reserve({ ...call, fingerprint: "g", now })).toEqual({
+      hit: "conflict",
+      answer: null,
+    });
+    expect(await registry.reserve({ ...call, now: now + 10_000 })).toEqual(first);
+    // Killed again, and found by a repeat the next morning.
+    expect(await registry.reserve({ ...call, now: now + 80_000_000 })).toEqual(first);
+    await registry.remember({ ...call, answer: "c2VhbGVk", now: now + 80_000_001 });
+    expect(await registry.reserve({ ...call, now: now + 80_000_002 })).toEqual({
+      hit: "same",
+      answer: "c2VhbGVk",
+    });
+    const other = await registry.reserve({ key: "o".repeat(64), fingerprint: "f", now });
+    expect(other.makes).not.toBe(first.makes);
+    await registry.release("o".repeat(64));
+    expect((await registry.reserve({ key: "o".repeat(64), fingerprint: "g", now })).hit).toBe("none");
+  });
+
+  test("has made one thing, and what was answered is what holds", async ({ expect }) => {
+    const { name } = await openWorkspace("i-once");
+    const registry = env.REGISTRY.getByName(`${name}/registry`);
+    const makes = "0123456789ABCDEFabcdef";
+    const url = "https://hooks.example.com/in";
+    const before = (await registry.keys()).length;
+
+    await registry.createSecret(now, "test", makes);
+    const secret = await registry.createSecret(now, "test", makes);
+    expect(await registry.signingSecrets({ secretId: secret.record.id, now })).toEqual([secret.secret]);
+    const keyed = async (): Promise<{ record: { id: string }; key: string }> => {
+      const rights = { principal: "service:x", scopes: ["actions:read"], name: null, expiresAt: null };
+      const made = await registry.createKey({ ...rights, now, makes });
+      if (!made.ok) throw new Error(made.error.detail);
+      return made.value;
+    };
+    const [lost, key] = [await keyed(), await keyed()];
+    expect(key.record.id).toBe(lost.record.id);
+    expect(key.key).not.toBe(lost.key);
+    expect((await registry.keys()).length).toBe(before + 1);
+    const others = "fedcbaFEDCBA9876543210";
+    for (const _ of ["killed", "answered"]) {
+      const rotated = await registry.rotateKey({ id: key.record.id, overlapMs: 0, now, makes: others });
+      const endpoint = await registry.createEndpoint({ url }, now, "test", others);
+      expect([rotated.ok, endpoint.ok]).toEqual([true, true]);
+    }
+    expect((await registry.keys()).length).toBe(before + 2);
+    expect(await registry.endpoints()).toHaveLength(1);
+    expect(await registry.secrets(now)).toHaveLength(2);
+  });
+});

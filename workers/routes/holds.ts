@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type * as v from "valibot";
 import {
   HoldBody,
@@ -14,7 +13,7 @@ import { holds } from "../auth.ts";
 import { governed } from "../governed.ts";
 import { notFound, ProblemError } from "../http/problem.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
-import { once, type Repeatable } from "../idempotency.ts";
+import { makesOf, once, type Repeatable } from "../idempotency.ts";
 import { isOperator } from "../policy-in-force.ts";
 import { refuseWith } from "../refuse.ts";
 import { ledgerOf } from "../stubs.ts";
@@ -61,7 +60,7 @@ function put(call: Call<v.InferOutput<typeof HoldBody>>): Promise<Answer> {
     const { env, principal, body, now } = call;
     const { scope, reason, until } = body;
     const asked = {
-      id: `hold_${randomBytes(16).toString("base64url")}`,
+      id: `hold_${makesOf(call)}`,
       scope,
       reason,
       by,

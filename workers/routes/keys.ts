@@ -19,7 +19,7 @@ import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
 import { holds } from "../auth.ts";
 import { carryOut } from "../carry-out.ts";
 import { governed } from "../governed.ts";
-import { once } from "../idempotency.ts";
+import { makesOf, once } from "../idempotency.ts";
 import { forget } from "../known.ts";
 import { refuseWith } from "../refuse.ts";
 import { registryOf } from "../stubs.ts";
@@ -66,7 +66,9 @@ const createKey = (call: Call<v.InferOutput<typeof KeyBody>>): Promise<Answer> =
     const expires = expiresAt === null ? null : Date.parse(expiresAt);
     const asked = { principal: body.principal, scopes, name, expiresAt: expires };
     return governed(call, { kind: "key.create", ...asked }, async (warning) => {
-      const made = refuseWith(await registryOf(env, principal.workspace).createKey({ ...asked, now }));
+      const made = refuseWith(
+        await registryOf(env, principal.workspace).createKey({ ...asked, now, makes: makesOf(call) }),
+      );
       return { status: 201, body: { record: showKey(made.record), key: made.key, ...warning } };
     });
   });
@@ -95,6 +97,7 @@ const rotateKey = (call: Call<v.InferOutput<typeof RotateBody>>): Promise<Answer
         id: params["id"] ?? "",
         overlapMs: body.overlapMs,
         now,
+        makes: makesOf(call),
       }),
     );
     forget(principal.workspace);

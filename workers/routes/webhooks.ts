@@ -15,7 +15,7 @@ import {
 } from "../../schemas/webhook-view.ts";
 import { notFound, ProblemError } from "../http/problem.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
-import { once } from "../idempotency.ts";
+import { makesOf, once } from "../idempotency.ts";
 import { forget } from "../known.ts";
 import { isLocal } from "../local.ts";
 import { forgetRecipients } from "../recipients.ts";
@@ -56,7 +56,12 @@ const createEndpoint = (call: Call<v.InferOutput<typeof EndpointBody>>): Promise
     demandSeal(env);
     const fault = webhookUrlFault(body.url, { allowLoopback: isLocal(env) });
     if (fault !== null) throw invalid("/url", fault);
-    const created = await registryOf(env, principal.workspace).createEndpoint(body, now, principal.id);
+    const created = await registryOf(env, principal.workspace).createEndpoint(
+      body,
+      now,
+      principal.id,
+      makesOf(call),
+    );
     if (!created.ok) throw refused(created.error);
     forgetAll(principal.workspace);
     const { endpoint, secret } = created.value;
@@ -83,7 +88,11 @@ const createSecret = (call: Call<unknown>): Promise<Answer> =>
   once(call, async () => {
     const { env, principal, now } = call;
     demandSeal(env);
-    const { record, secret } = await registryOf(env, principal.workspace).createSecret(now, principal.id);
+    const { record, secret } = await registryOf(env, principal.workspace).createSecret(
+      now,
+      principal.id,
+      makesOf(call),
+    );
     return { status: 201, body: { ...showSecret(record), secret } };
   });
 

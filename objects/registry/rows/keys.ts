@@ -15,9 +15,14 @@ export function listKeys(sql: SqlStorage): KeyRecord[] {
   return rowsOf(sql, Stored, "SELECT hash, record FROM keys ORDER BY id").map(({ record }) => record);
 }
 
-/** `hash` is the SHA-256 (hex) of the whole key text. */
+/** `hash` is the SHA-256 (hex) of the whole key text. One of the same id is replaced: its call was killed, and nobody has its text. */
 export function insertKey(sql: SqlStorage, hash: string, record: KeyRecord): void {
-  sql.exec("INSERT INTO keys (id, hash, record) VALUES (?, ?, ?)", record.id, hash, JSON.stringify(record));
+  sql.exec(
+    "INSERT OR REPLACE INTO keys (id, hash, record) VALUES (?, ?, ?)",
+    record.id,
+    hash,
+    JSON.stringify(record),
+  );
 }
 
 export function updateKey(sql: SqlStorage, record: KeyRecord): void {

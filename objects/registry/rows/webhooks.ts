@@ -54,6 +54,10 @@ export function insertSecret(sql: SqlStorage, row: Omit<StoredSecret, "ends_at" 
   sql.exec("INSERT INTO secrets (id, secret, made_at) VALUES (?, ?, ?)", row.id, row.secret, row.made_at);
 }
 
+export function deleteSecrets(sql: SqlStorage, id: string): void {
+  sql.exec("DELETE FROM secrets WHERE id = ?", id);
+}
+
 /** The same secret in another form; unless the row holds something else by now. */
 export function writeSecret(sql: SqlStorage, number: number, was: string, stored: string): void {
   sql.exec("UPDATE secrets SET secret = ? WHERE number = ? AND secret = ?", stored, number, was);
