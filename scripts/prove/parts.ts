@@ -162,6 +162,28 @@ export const parts: readonly Part[] = [
     controls: 6,
     waits: true,
   },
+  {
+    name: "histories",
+    proves:
+      "I1, I3, I11: what several callers do at once to one real action, with a kill -9 in the midst of it, is answered as by one thing that does one after the other: recorded over HTTP and searched for an order in which the real machine gives every answer. The controls are an await between reading and writing, in the real object and in a made-up one, and histories that were doctored.",
+    unit: "histories",
+    runs: { files: ["tests/e2e/histories.test.ts"] },
+    size: "HOLDPOINT_HISTORIES",
+    quick: 40,
+    whole: 2_000,
+    controls: 7,
+  },
+  {
+    name: "crash-points",
+    proves:
+      "I11, P17: an engine that is killed the moment it comes to a place before or after an await of the objects or the Worker, at every such place that seven whole lives come to, loses nothing that was acknowledged, does nothing twice and tells everybody. The control is an object that answers before it writes.",
+    unit: "crashes",
+    runs: { files: ["tests/e2e/crash-points.test.ts"] },
+    size: "HOLDPOINT_CRASH_POINTS",
+    quick: 4,
+    whole: 400,
+    controls: 1,
+  },
 ];
 
 /** The test files that the quick run makes: the "tests" step leaves them out, so that nothing is run twice. */
