@@ -51,8 +51,9 @@ async function faultsOfLife(
     faults.push(...findings.flatMap(({ status, says }) => (status === "failed" ? [`${id}: ${says}`] : [])));
   }
   // What still waits has no end that could be sealed.
-  if (bundle.log.sealed === null && there.stored.state.state !== "pending")
+  if (bundle.log.sealed === null && there.stored.state.state !== "pending") {
     faults.push(`${id}: the log has no seal of it`);
+  }
   const shown = cards === 0 ? [] : await stage.slack.cards(stage.approvals, id);
   if (shown.length !== cards) faults.push(`${id}: ${shown.length} cards instead of ${cards}`);
   const open = shown.filter((card) => buttonsOf(card).length > 0);
