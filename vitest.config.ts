@@ -84,9 +84,7 @@ export default defineConfig({
           globalSetup,
           include: ["tests/browser/**/*.test.ts"],
           ...realServer,
-          // A browser and its engine keep both processors busy by themselves.
-          fileParallelism: false,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
