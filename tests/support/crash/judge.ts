@@ -25,8 +25,11 @@ export async function faultsOf(stage: Stage): Promise<string[]> {
     ...action,
     outbox: action.outbox.filter(({ sink }) => sink.startsWith("webhook:")),
   }));
+  const known = new Set(stage.expected.map(({ id }) => id));
+  const others = [...actions.keys()].filter((id) => !known.has(id));
   return [
     ...stage.faults,
+    ...others.map((id) => `${id}: nobody knows of it, so something was asked for twice`),
     ...hooked.flatMap(torn),
     ...[...logs].flatMap(([id, log]) => gaps(id, log)),
     ...lostAcks(stage.acks, logs),
@@ -51,9 +54,8 @@ async function faultsOfLife(
     faults.push(...findings.flatMap(({ status, says }) => (status === "failed" ? [`${id}: ${says}`] : [])));
   }
   // What still waits has no end that could be sealed.
-  if (bundle.log.sealed === null && there.stored.state.state !== "pending") {
-    faults.push(`${id}: the log has no seal of it`);
-  }
+  const isOpen = there.stored.state.state === "pending";
+  if (bundle.log.sealed === null && !isOpen) faults.push(`${id}: the log has no seal of it`);
   const shown = cards === 0 ? [] : await stage.slack.cards(stage.approvals, id);
   if (shown.length !== cards) faults.push(`${id}: ${shown.length} cards instead of ${cards}`);
   const open = shown.filter((card) => buttonsOf(card).length > 0);
