@@ -2,7 +2,7 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { configDefaults, defineConfig } from "vitest/config";
 import { seedVariable } from "./scripts/prove/part.ts";
 import { parts, quickFiles } from "./scripts/prove/parts.ts";
-import { LongestFirst } from "./tests/support/longest-first.ts";
+import { Interleaved } from "./tests/support/sequencer.ts";
 
 /**
  * Real engines. Four files at a time: most of their time is waiting for a lease or a retry to come due. More would starve each
@@ -34,7 +34,7 @@ const env = Object.fromEntries(
 export default defineConfig({
   test: {
     passWithNoTests: true,
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: Interleaved },
     projects: [
       {
         test: {

@@ -1,7 +1,7 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Files that take long, mostly waiting for leases and retries to come due, the longest first: none of them is to start last. */
-const long = [
+/** Files that take long, mostly waiting for leases and retries to come due, the longest first. */
+const waitingLong = [
   "e2e/outage-kills.test.ts",
   "e2e/slack-outage.test.ts",
   "e2e/webhooks.test.ts",
@@ -14,28 +14,27 @@ const long = [
   "e2e/cli-evidence.test.ts",
   "e2e/start.test.ts",
   "e2e/checkpoint.test.ts",
-  "unit/evidence-go.test.ts",
-  "objects/purge.test.ts",
 ];
 
 const isIn = (folder: string, { moduleId }: TestSpecification): boolean =>
   moduleId.includes(`/tests/${folder}/`);
 
 /**
- * The order of test files: the long ones first, and those in a browser, which keep a processor busy by themselves, spread among the
- * others with an engine, which mostly wait.
+ * The order of test files: the long ones early and at even distances, because they mostly wait, which others can use; so are those in a
+ * browser, which keep a processor busy by themselves.
  */
-export class LongestFirst extends BaseSequencer {
+export class Interleaved extends BaseSequencer {
   override sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification): number => {
-      const at = long.findIndex((name) => moduleId.endsWith(`/tests/${name}`));
-      return at === -1 ? long.length : at;
-    };
-    const ordered = files.toSorted((one, other) => rank(one) - rank(other));
-    const browser = ordered.filter((file) => isIn("browser", file));
-    const engine = ordered.filter((file) => isIn("e2e", file));
-    const others = ordered.filter((file) => !isIn("browser", file) && !isIn("e2e", file));
-    return Promise.resolve([...others, ...spread(browser, engine)]);
+    const rank = ({ moduleId }: TestSpecification): number =>
+      waitingLong.findIndex((name) => moduleId.endsWith(`/tests/${name}`));
+    const waiting = files
+      .filter((file) => rank(file) !== -1)
+      .toSorted((one, other) => rank(one) - rank(other));
+    const rest = files.filter((file) => rank(file) === -1);
+    const browser = rest.filter((file) => isIn("browser", file));
+    const engine = rest.filter((file) => isIn("e2e", file));
+    const others = rest.filter((file) => !isIn("browser", file) && !isIn("e2e", file));
+    return Promise.resolve([...others, ...spread(waiting, spread(browser, engine))]);
   }
 }
 
