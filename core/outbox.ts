@@ -27,6 +27,8 @@ const hour = 60 * minute;
 
 /** How long the first send is given before its row comes due again. */
 export const sendLeaseMs = 30 * second;
+/** How long the right to send to one recipient lasts. Whoever has it begins nothing after that: somebody else may have it then. */
+export const sendRightMs = 30 * second;
 const maxSendLeaseMs = 15 * minute;
 
 /** Sends that nobody confirmed after which a row is dead: some 24 hours of them. */

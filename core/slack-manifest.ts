@@ -1,10 +1,15 @@
-/** What the app may do. `channels:history` and `groups:history` reach only channels that the app was invited to. */
+/**
+ * What the app may do. `channels:history` and `groups:history` reach only channels that the app was invited to, `im:history` only
+ * what it and a person have said to each other; `im:write` finds where that is.
+ */
 export type SlackScope =
   | "chat:write"
   | "users:read"
   | "users:read.email"
   | "channels:history"
-  | "groups:history";
+  | "groups:history"
+  | "im:history"
+  | "im:write";
 
 export type SlackManifest = {
   display_information: { name: string; description: string };
@@ -18,6 +23,15 @@ export type SlackManifest = {
   };
 };
 
+const posting = [
+  "chat:write",
+  "users:read",
+  "channels:history",
+  "groups:history",
+  "im:history",
+  "im:write",
+] as const;
+
 /**
  * The Slack app of an engine, as Slack takes it: posting, finding a card again whose answer was lost, and knowing who is a full
  * member. People's e-mail addresses only where they are to be matched by them.
@@ -28,7 +42,7 @@ export function slackManifest(origin: string, { matchEmail = false } = {}): Slac
     display_information: { name: "Holdpoint", description: "Decide on what agents ask for" },
     features: { bot_user: { display_name: "holdpoint", always_online: true } },
     oauth_config: {
-      scopes: { bot: ["chat:write", "users:read", "channels:history", "groups:history", ...email] },
+      scopes: { bot: [...posting, ...email] },
     },
     settings: {
       interactivity: { is_enabled: true, request_url: `${origin}/slack/interactivity` },

@@ -1,4 +1,4 @@
-import { besideCard } from "../../core/outbox.ts";
+import { besideCard, sendRightMs } from "../../core/outbox.ts";
 import type { Shown } from "../../schemas/channel.ts";
 import type { Suppression } from "../../schemas/notice.ts";
 import { findCard, holdCard, releaseCard, writeCard } from "./card-rows.ts";
@@ -19,9 +19,6 @@ import {
 
 /** In place of an outbox row's: the card is to be edited, and no row is behind it. */
 export const editSeq = 0;
-
-/** How long a sender has: longer than its calls can take together, so that none outlives its right. */
-export const holdMs = 30_000;
 
 export type Begun =
   /** Nothing is left to send: it was delivered, or the card shows that state or a later one. */
@@ -59,7 +56,7 @@ export function begin(sql: SqlStorage, { seq, sink }: { seq: number; sink: strin
     closeOutbox(sql, seq, sink, now);
     return { kind: "settled" };
   }
-  holdCard(sql, sink, now + holdMs);
+  holdCard(sql, sink, now + sendRightMs);
   return { kind: "send", shown, unsure: card !== null && shown === null };
 }
 
@@ -68,7 +65,7 @@ function beginEdit(sql: SqlStorage, sink: string, now: number): Begun {
   const card = findCard(sql, sink);
   if (card !== null && card.heldUntil !== null && card.heldUntil > now) return { kind: "held" };
   if (card === null || card.shown === null) return { kind: "settled" };
-  holdCard(sql, sink, now + holdMs);
+  holdCard(sql, sink, now + sendRightMs);
   return { kind: "send", shown: card.shown, unsure: false };
 }
 

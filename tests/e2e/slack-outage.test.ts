@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, test } from "vitest";
-import { buttonsOf } from "../support/slack.ts";
+import { contractOf } from "../support/actors.ts";
+import { buttonsOf, type SlackCalled } from "../support/slack.ts";
 import { SlackStage } from "../support/slack-stage.ts";
 
 let stage: SlackStage;
@@ -108,6 +109,28 @@ describe("a Slack that is not well", () => {
       event_type: "holdpoint_action",
       event_payload: { action: action.id, sink: `slack:${stage.approvals}` },
     });
+  });
+
+  test("P16 whose answer to a direct message is lost keeps the one card that it has taken", async ({
+    expect,
+  }) => {
+    const { id } = stage.users.alice;
+    await stage.cast.operator.adopts(contractOf("slack.direct", { notify: [`slack:${id}`] }));
+    const lost = firstPosts();
+    stage.slack.meetWith((method, body) => (lost(method, body) ? { status: 502, afterwards: true } : null));
+    const action = await stage.cast.demo.asks({ type: "slack.direct" });
+    const about = (method: string): SlackCalled[] =>
+      stage.slack.calls.filter(
+        (one) => one.method === method && JSON.stringify(one.body).includes(action.id),
+      );
+    await stage.until(async () => about("chat.postMessage").length === 1, 20_000);
+    await stage.cast.bob.denies(action);
+    const [closing] = await stage.until(async () => {
+      const edits = about("chat.update").filter(({ body }) => JSON.stringify(body).includes("Denied"));
+      return edits.length > 0 && edits;
+    }, 45_000);
+    expect(closing?.answer).toMatchObject({ ok: true });
+    expect(about("chat.postMessage")).toHaveLength(1);
   });
 
   test("whose channel cannot be looked through has a card all the same", async ({ expect }) => {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, test, vi } from "vitest";
 import { maxSends, neverConfirmed, sendLease, sendLeaseMs } from "../../core/outbox.ts";
 import type { ActionView } from "../../schemas/action.ts";
 import type { ActionChanged } from "../../schemas/message.ts";
-import { holdMs } from "../../objects/action/cards.ts";
+import { sendRightMs } from "../../core/outbox.ts";
 import { repair } from "../../workers/repair.ts";
 import {
   callsOn,
@@ -150,7 +150,7 @@ describe("two notices for one recipient", () => {
     await sql(stub, `UPDATE outbox SET due = due + 3600000 WHERE seq = ${seqs[1]}`);
     expect(await stub.beginSend({ seq: seqs[1]!, sink })).toEqual({ kind: "held" });
     const { outbox, alarm } = await kept(stub);
-    expect(outbox[1]?.due).toBeLessThanOrEqual(Date.now() + holdMs);
+    expect(outbox[1]?.due).toBeLessThanOrEqual(Date.now() + sendRightMs);
     expect(alarm).toBeLessThanOrEqual(outbox[1]?.due ?? 0);
   });
 });

@@ -68,6 +68,8 @@ describe("the Slack app", () => {
       "users:read",
       "channels:history",
       "groups:history",
+      "im:history",
+      "im:write",
     ]);
     expect(slackManifest(url, { matchEmail: true }).oauth_config.scopes.bot).toEqual([
       ...(manifest.oauth_config?.scopes?.bot ?? []),

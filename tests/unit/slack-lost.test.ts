@@ -37,7 +37,10 @@ describe("P16 a card whose post had no answer", () => {
     const { call, asked } = slackWith(
       history({ ts: "3.1", text: "hello" }, { ts: "2.1", metadata: metadataOf(action.id, sink) }),
     );
-    expect(await lostCard(sink, sight, call)).toEqual({ ok: true, ts: "2.1" });
+    expect(await lostCard(sink, sight, call)).toEqual({
+      ok: true,
+      place: { channel: "C0CHANNEL", ts: "2.1" },
+    });
     expect(asked).toEqual([
       {
         method: "conversations.history",
@@ -64,13 +67,13 @@ describe("P16 a card whose post had no answer", () => {
         null,
       ),
     );
-    expect(await lostCard(sink, sight, call)).toEqual({ ok: true, ts: null });
+    expect(await lostCard(sink, sight, call)).toEqual({ ok: true, place: null });
   });
 
   test.for(["missing_scope", "not_in_channel", "channel_not_found", "no_permission", "something_new"])(
     "is given up where the channel cannot be read (%s), because no card is worse than two",
     async (name, { expect }) => {
-      expect(await lostCard(sink, sight, slackWith(refused(name)).call)).toEqual({ ok: true, ts: null });
+      expect(await lostCard(sink, sight, slackWith(refused(name)).call)).toEqual({ ok: true, place: null });
     },
   );
 
@@ -83,9 +86,33 @@ describe("P16 a card whose post had no answer", () => {
     }
   });
 
-  test("of a direct message is not looked for: only the lost answer knew where it is", async ({ expect }) => {
-    const { call, asked } = slackWith(history());
-    expect(await lostCard("slack:U0BOB", sight, call)).toEqual({ ok: true, ts: null });
-    expect(asked).toEqual([]);
+  test("of a direct message is looked for where Slack says that the conversation is", async ({ expect }) => {
+    const person = "slack:U0BOB";
+    const found = { ts: "2.1", metadata: metadataOf(action.id, person) };
+    const asked: Asked[] = [];
+    const call: SlackCall = async (method, body) => {
+      asked.push({ method, body });
+      return method === "conversations.open"
+        ? { ok: true, body: { ok: true, channel: { id: "D0BOB" } } }
+        : history(found);
+    };
+    expect(await lostCard(person, sight, call)).toEqual({ ok: true, place: { channel: "D0BOB", ts: "2.1" } });
+    expect(asked).toMatchObject([
+      { method: "conversations.open", body: { users: "U0BOB" } },
+      { method: "conversations.history", body: { channel: "D0BOB" } },
+    ]);
+  });
+
+  test("of a direct message is given up without the scopes, and looked for later where that may help", async ({
+    expect,
+  }) => {
+    const nothing = { ok: true, place: null };
+    expect(await lostCard("slack:U0BOB", sight, slackWith(refused("missing_scope")).call)).toEqual(nothing);
+    expect(await lostCard("slack:U0BOB", sight, slackWith({ ok: true, body: { ok: true } }).call)).toEqual(
+      nothing,
+    );
+    for (const answer of [refused(null), refused("internal_error")]) {
+      expect(await lostCard("slack:U0BOB", sight, slackWith(answer).call)).toEqual(answer);
+    }
   });
 });

@@ -13,7 +13,7 @@ export type Change = { readonly file: string; readonly from: string; readonly to
 /** Whoever was killed with the right to send holds it this long. Less, or each such point would take half a minute. */
 const sooner: readonly Change[] = [
   { file: "core/outbox.ts", from: "sendLeaseMs = 30 * second", to: "sendLeaseMs = 3 * second" },
-  { file: "objects/action/cards.ts", from: "holdMs = 30_000", to: "holdMs = 6_000" },
+  { file: "core/outbox.ts", from: "sendRightMs = 30 * second", to: "sendRightMs = 6 * second" },
   { file: "objects/registry/idempotency.ts", from: "reservedMs = 10_000", to: "reservedMs = 2_000" },
 ];
 

@@ -9,6 +9,7 @@ export type SlackMethod =
   | "chat.postEphemeral"
   | "views.open"
   | "users.info"
+  | "conversations.open"
   | "conversations.history";
 
 /**
@@ -30,6 +31,8 @@ export type SlackCall = (method: SlackMethod, body: Record<string, unknown>) => 
 
 /** Five calls one after another end before the right to send does. */
 const timeoutMs = 5_500;
+/** A call that would have less than this is not made. */
+const worthwhileMs = 500;
 
 const Body = v.object({ ok: v.boolean(), error: v.optional(v.string(), "unknown_error") });
 
@@ -58,12 +61,22 @@ const forGood: ReadonlySet<string> = new Set([
 ]);
 const tooLarge: ReadonlySet<string> = new Set(["msg_too_long", "msg_blocks_too_long", "too_many_blocks"]);
 
-/** A caller of the Web API. It never throws. */
-export function slackClient(config: SlackConfig, fetch: Fetch, now: () => number): SlackCall {
+/**
+ * A caller of the Web API. It never throws. No call goes on past `until` (epoch ms): what came before it, such as an object under
+ * load, may have taken the time, and whoever has the right to send next would say the same again.
+ */
+export function slackClient(
+  config: SlackConfig,
+  fetch: Fetch,
+  now: () => number,
+  until = Infinity,
+): SlackCall {
   return async (method, body) => {
     const place = `${method} ${typeof body["channel"] === "string" ? body["channel"] : ""}`;
     const wait = (quietUntil.get(place) ?? 0) - now();
     if (wait > 0) return { ...failure("Slack has asked to be left alone"), retryAfterMs: wait };
+    const leftMs = Math.min(timeoutMs, until - now());
+    if (leftMs < worthwhileMs) return failure("the time to send ran out before Slack was called");
     // What only reads takes a form and no JSON.
     const reads = reading.has(method);
     const type = reads ? "application/x-www-form-urlencoded" : "application/json; charset=utf-8";
@@ -72,7 +85,7 @@ export function slackClient(config: SlackConfig, fetch: Fetch, now: () => number
       response = await fetch(`${config.HOLDPOINT_SLACK_API}/${method}`, {
         method: "POST",
         redirect: "manual",
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: AbortSignal.timeout(leftMs),
         headers: {
           authorization: `Bearer ${config.HOLDPOINT_SLACK_BOT_TOKEN}`,
           "content-type": type,
@@ -82,7 +95,9 @@ export function slackClient(config: SlackConfig, fetch: Fetch, now: () => number
     } catch (error) {
       const late = error instanceof Error && error.name === "TimeoutError";
       return failure(
-        late ? `Slack did not answer within ${timeoutMs / 1_000} s` : "the connection to Slack failed",
+        late
+          ? `Slack did not answer within ${(leftMs / 1_000).toFixed(1)} s`
+          : "the connection to Slack failed",
       );
     }
     const answer = await read(response, now());

@@ -48,28 +48,32 @@ type Failed = Extract<SlackAnswer, { ok: false }>;
 const willPass = (answer: SlackAnswer): answer is Failed =>
   !answer.ok && (answer.name === null || passing.has(answer.name));
 
+/** Where a message is: the channel, or the direct message's own id, and the name that it is edited by. */
+type Place = { readonly channel: string; readonly ts: string };
+
 /**
- * The card of `sink` that Slack has although nobody heard so: its `ts`, or null where there is none to be found. What cannot be
- * read, such as a direct message or a channel without the scope for it, holds none that could be found: two cards are better
+ * The card of `sink` that Slack has although nobody heard so: where it is, or null where there is none to be found. What cannot be
+ * read, such as a channel or a direct message without the scope for it, holds none that could be found: two cards are better
  * than no card, and both are safe to click. A failure that may pass is handed back, because trying later is better still.
  */
 export async function lostCard(
   sink: string,
   { action }: Sight,
   call: SlackCall,
-): Promise<{ ok: true; ts: string | null } | Failed> {
-  const channel = sink.slice("slack:".length);
-  // A person's id: the direct message's own id is in the answer that was lost.
-  if (!/^[CGD]/u.test(channel)) return { ok: true, ts: null };
+): Promise<{ ok: true; place: Place | null } | Failed> {
+  const named = sink.slice("slack:".length);
+  const opened = /^[CGD]/u.test(named) ? named : await directMessage(named, call);
+  if (typeof opened !== "string") return opened === null || !willPass(opened) ? nothing : opened;
+  const channel = opened;
   const oldest = ((Date.parse(action.createdAt) - clockToleranceMs) / 1_000).toFixed(6);
   const asked = { channel, oldest, include_all_metadata: "true", limit: String(pageSize) };
   const first = await call("conversations.history", asked);
   // Once more at once, because the next attempt at the card itself is half a minute away; not where Slack asked for quiet.
   const answer =
     willPass(first) && first.retryAfterMs === null ? await call("conversations.history", asked) : first;
-  if (!answer.ok) return willPass(answer) ? answer : { ok: true, ts: null };
+  if (!answer.ok) return willPass(answer) ? answer : nothing;
   const history = v.safeParse(History, answer.body);
-  if (!history.success) return { ok: true, ts: null };
+  if (!history.success) return nothing;
   for (const message of history.output.messages) {
     const ours = v.safeParse(Ours, message);
     if (!ours.success) continue;
@@ -77,7 +81,19 @@ export async function lostCard(
     const { event_payload: about } = metadata;
     // A reminder in a thread is no card.
     if (thread !== undefined && thread !== ts) continue;
-    if (about.action === action.id && about.sink === sink) return { ok: true, ts };
+    if (about.action === action.id && about.sink === sink) return { ok: true, place: { channel, ts } };
   }
-  return { ok: true, ts: null };
+  return nothing;
+}
+
+const nothing = { ok: true, place: null } as const;
+
+const Opened = v.object({ channel: v.object({ id: v.string() }) });
+
+/** The id of the conversation with a person, which the lost answer would have said. It opens what is open already. */
+async function directMessage(user: string, call: SlackCall): Promise<string | SlackAnswer | null> {
+  const answer = await call("conversations.open", { users: user });
+  if (!answer.ok) return answer;
+  const opened = v.safeParse(Opened, answer.body);
+  return opened.success ? opened.output.channel.id : null;
 }

@@ -4,7 +4,7 @@ import { checkpointPage, withLog } from "../../../core/card/log.ts";
 import { queuePage, withIdentical } from "../../../core/card/tally.ts";
 import { slackMessage, type SlackMessage } from "../../../core/card/slack.ts";
 import { stubMessage } from "../../../core/card/stub.ts";
-import { besideCard } from "../../../core/outbox.ts";
+import { besideCard, sendRightMs } from "../../../core/outbox.ts";
 import type { Shown, Sight } from "../../../schemas/channel.ts";
 import { configOf, SlackConfig } from "../../../schemas/config.ts";
 import type { Delivery } from "../../../schemas/message.ts";
@@ -26,10 +26,12 @@ export const slack: Channel = {
   async send(delivery, context) {
     const config = configOf(SlackConfig, context.env);
     if (config === null) return permanently("not sent: Slack is not set up here");
+    // By the earliest clock there is: the right begins after this.
+    const until = context.now() + sendRightMs;
     const right = await context.begin();
     if (right.kind === "held") return "held";
     if (right.kind === "settled") return { ok: true };
-    const client = slackClient(config, context.fetch, () => context.now());
+    const client = slackClient(config, context.fetch, () => context.now(), until);
     if (delivery.type === "action.erased") return forget(delivery, right.sight, client);
     const allowed = await context.allow(right.sight);
     if (allowed.kind === "suppressed") return { ok: true, suppressed: allowed.reason };
@@ -48,8 +50,7 @@ async function tell(delivery: Delivery, sight: Sight, call: SlackCall): Promise<
 async function forget({ sink }: Delivery, sight: Sight, call: SlackCall): Promise<Told> {
   const lost = sight.shown === null ? await lostCard(sink, sight, call) : null;
   if (lost !== null && !lost.ok) return failed(lost);
-  const found = lost?.ts ?? null;
-  const place = sight.shown ?? (found === null ? null : { channel: sink.slice("slack:".length), ts: found });
+  const place = sight.shown ?? lost?.place ?? null;
   if (place === null) return { ok: true };
   const answer = await edit(sight, place, call);
   if (answer.ok || answer.kind === "no message") {
@@ -62,11 +63,10 @@ async function forget({ sink }: Delivery, sight: Sight, call: SlackCall): Promis
 async function find(delivery: Delivery, sight: Sight, call: SlackCall): Promise<Told> {
   const lost = await lostCard(delivery.sink, sight, call);
   if (!lost.ok) return failed(lost);
-  if (lost.ts === null) return post(delivery, sight, call);
-  const { ts } = lost;
-  const channel = delivery.sink.slice("slack:".length);
-  const answer = await edit(sight, { channel, ts }, call);
-  if (answer.ok) return { ok: true, shown: { channel, ts, seq: sight.action.seq } };
+  const { place } = lost;
+  if (place === null) return post(delivery, sight, call);
+  const answer = await edit(sight, place, call);
+  if (answer.ok) return { ok: true, shown: { ...place, seq: sight.action.seq } };
   // Deleted meanwhile, or no message of ours: any app can write that metadata, and it must not keep a card from people.
   return answer.kind === "for now" ? failed(answer) : post(delivery, sight, call);
 }
