@@ -8,15 +8,45 @@ import { removeCopiesOf } from "./evidence-copies.ts";
 import { consumeDeliveries, eventDeps, report } from "./queue.ts";
 
 /**
+ * Changes that are taken in together. A commit is a wait for the disk, and without a queue nothing else gathers them: what many
+ * actions do in this time is one commit of the Board and one of the log. Plain data, which calls of different origin may share; what
+ * is lost here with its process is sent again by the outbox of its action.
+ */
+const gathered: ActionChanged[] = [];
+const gatherMs = 100;
+/** At most so many at once, as a queue hands them out. */
+const perBatch = 100;
+/** Until when (epoch ms) somebody is at it; past it whoever it was is gone, and has taken nothing along. */
+let takenOnUntil = 0;
+const goneMs = 5_000;
+
+/**
  * The consumers of the queues, for an action to call where no queue is bound (`ctx.exports.Fanout`): the same code, and
  * the same promise, since the action's outbox sends again whatever is not acknowledged. Nothing is thrown.
  */
 export class Fanout extends WorkerEntrypoint<Env> {
   /**
-   * Comes back when the Board has the changes and the actions that asked have been told. Without a queue for them the
-   * deliveries go on by themselves, so that a slow recipient does not hold the calling action in memory.
+   * Takes changes in, a little later and with others. Nothing waits for it: the actions that asked are told when the Board has what
+   * is theirs.
    */
-  async consume(changes: ActionChanged[]): Promise<void> {
+  consume(changes: ActionChanged[]): void {
+    gathered.push(...changes);
+    const now = Date.now();
+    if (now < takenOnUntil) return;
+    takenOnUntil = now + gatherMs + goneMs;
+    this.ctx.waitUntil(this.#takeGathered());
+  }
+
+  async #takeGathered(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, gatherMs));
+    takenOnUntil = 0;
+    const batches: ActionChanged[][] = [];
+    while (gathered.length > 0) batches.push(gathered.splice(0, perBatch));
+    for (const batch of batches) await this.#take(batch);
+  }
+
+  /** Without a queue for them deliveries go on by themselves, so that a slow recipient holds up nobody. */
+  async #take(changes: ActionChanged[]): Promise<void> {
     const deps = eventDeps(this.env);
     const queue: Queue | undefined = this.env.DELIVERIES;
     const dispatch = async (deliveries: Delivery[]): Promise<void> =>

@@ -28,7 +28,7 @@ import { insertBypass, listBypasses } from "./bypasses.ts";
 import { listDeadLetters, type Lost } from "./dead-letters.ts";
 import { Feed } from "./feed.ts";
 import { conditionsOf, needsScan, type ListFilter } from "./filter.ts";
-import { take } from "./intake.ts";
+import { newestOf, take } from "./intake.ts";
 import { Metrics } from "./metrics.ts";
 import { migrations } from "./migrations.ts";
 import { Notices, type NoticeAsked } from "./notices.ts";
@@ -165,7 +165,7 @@ export class Board extends DurableObject<Env> {
     const rows = { sql: this.#sql, seal: this.#seal, metrics: this.#metrics };
     const { decided, taken } = this.ctx.storage.transactionSync(() => ({
       decided: newlyDecided(this.#sql, changes),
-      taken: changes.filter((change) => take(rows, change, exact)),
+      taken: newestOf(changes).filter((change) => take(rows, change, exact)),
     }));
     if (taken.some(({ timings }) => timings?.labels !== undefined)) this.#metrics.ratesChanged();
     for (const change of decided) {

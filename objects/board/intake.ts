@@ -34,6 +34,22 @@ export function take(rows: Rows, change: ActionChanged, exact: boolean): boolean
   return differs;
 }
 
+/**
+ * A batch without what it itself makes old: rows written are billed, and the steps of one life often come in one batch. Each action
+ * stands where its first change did, so that rows keep the order in which actions were first heard of. What lets go of something,
+ * and what has the same seq, is each taken in by itself.
+ */
+export function newestOf(changes: readonly ActionChanged[]): ActionChanged[] {
+  const byAction = Map.groupBy(changes, ({ action }) => action);
+  return [...byAction.values()].flatMap((own) => {
+    if (own.some(letsGo)) return own;
+    const newest = Math.max(...own.map(({ seq }) => seq));
+    return own.filter(({ seq }) => seq === newest);
+  });
+}
+
+const letsGo = ({ gone, erased = [] }: ActionChanged): boolean => gone === true || erased.length > 0;
+
 /** Nothing of an action is listed any more; what it counted for stays in the sums. */
 function letGo({ sql, metrics }: Rows, action: string, place: Place | null): boolean {
   if (place !== null) metrics.leaves(place.row);

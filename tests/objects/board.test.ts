@@ -373,6 +373,29 @@ describe("repair", () => {
 });
 
 describe("what it costs", () => {
+  test("one row for all that a batch says of an action, in the place of its first, whatever is between", async ({
+    expect,
+  }) => {
+    const board = boardOf("batches");
+    await board.apply([change("act_old", 1)]);
+    const written = (batch: ActionChanged[]): Promise<number> =>
+      runInDurableObject(board, (instance: Board, { storage }) => {
+        const before = storage.sql.exec("SELECT total_changes() AS n").one()["n"] as number;
+        instance.apply(batch);
+        return (storage.sql.exec("SELECT total_changes() AS n").one()["n"] as number) - before;
+      });
+    const life = ["pending", "approved", "executing", "executed"] as const;
+    const steps = (id: string): ActionChanged[] => life.map((state, at) => change(id, at + 1, { state }));
+    const [first, ...rest] = steps("act_a");
+    expect(await written([first!, ...steps("act_b"), ...rest, change("act_old", 2)])).toBe(3);
+    const { items } = await board.list({ limit: 9 });
+    expect(items.map(({ id, state, seq }) => [id, state, seq])).toEqual([
+      ["act_b", "executed", 4],
+      ["act_a", "executed", 4],
+      ["act_old", "pending", 2],
+    ]);
+  });
+
   test("three rows for a new action, one for each change, none for a repeat", async ({ expect }) => {
     const written = await runInDurableObject(boardOf("cost"), (instance, state) => {
       const { sql } = state.storage;
