@@ -16,12 +16,14 @@ import {
   torn,
   undelivered,
 } from "../support/record.ts";
-import { startEngine, type TestEngine } from "../support/server.ts";
+import { type Mortal, waysToRun, wayToRun } from "../support/mortal.ts";
 
 /**
  * P17 a notification was lost in a crash, and everything else that a crash could lose: kill -9 of the whole process group at
- * random moments under load. `HOLDPOINT_KILLS` says how often, `HOLDPOINT_SEED` when.
+ * random moments under load. `HOLDPOINT_KILLS` says how often, `HOLDPOINT_SEED` when, `HOLDPOINT_UNDER` what runs the engine.
  */
+const under = wayToRun(process.env["HOLDPOINT_UNDER"] ?? "start");
+const part = under === "start" ? "kills" : `kills-${under}`;
 const kills = Number(process.env["HOLDPOINT_KILLS"] ?? 6);
 const seed = Number(process.env["HOLDPOINT_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const agents = 4;
@@ -33,7 +35,7 @@ const longestLifeMs = 1_500;
  */
 const drainMs = 400_000;
 
-let engine: TestEngine;
+let engine: Mortal;
 let receiver: Receiver;
 
 afterAll(async () => {
@@ -71,7 +73,7 @@ async function behind(cast: Cast, actions: ReadonlyMap<string, DiskAction>): Pro
 }
 
 async function prepare(): Promise<Cast> {
-  engine = await startEngine();
+  engine = await waysToRun[under]();
   receiver = await startReceiver();
   const cast = castOf(engine);
   const long = { pendingTtl: "23h", approvalTtl: "23h", leaseTtl: "10m", executionMax: "23h" };
@@ -163,7 +165,7 @@ describe(`${kills} kills -9 of the whole process group, at random moments under 
       // Or it would have shown nothing: commands were under way when the engine died, and notices not yet confirmed.
       expect(load.repeats).toBeGreaterThan(0);
       expect(openAtKill).toBeGreaterThan(0);
-      proven({ part: "kills", trials: kills, seed, notes });
+      proven({ part, trials: kills, seed, notes });
     },
   );
 });
@@ -181,7 +183,7 @@ describe("the checks of the campaign find", () => {
     expect(faultsOf([ack({ state: "rolled_back" })])).toHaveLength(1);
     expect(faultsOf([ack({ command: "cancel" })])).toHaveLength(1);
     expect(faultsOf([ack({ command: "claim", fence: 7 })])).toHaveLength(1);
-    proven({ part: "kills", controls: { found: 5, of: 5 } });
+    proven({ part, controls: { found: 5, of: 5 } });
   });
 
   test("half of a command", ({ expect }) => {
@@ -196,7 +198,7 @@ describe("the checks of the campaign find", () => {
     expect(torn({ ...two, outbox: two.outbox.slice(1) })).not.toEqual([]);
     expect(torn({ ...first(), outbox: [...outbox, { ...outbox[0]!, seq: 999 }] })).not.toEqual([]);
     expect(gaps(payload.id, events.toSpliced(0, 1))).not.toEqual([]);
-    proven({ part: "kills", controls: { found: 6, of: 6 } });
+    proven({ part, controls: { found: 6, of: 6 } });
   });
 
   test("a webhook of nothing, one of another event, one that never came, and one that was processed twice", ({
@@ -216,6 +218,6 @@ describe("the checks of the campaign find", () => {
     expect(undelivered([...record.notices, notice()], record.actions.values())).toEqual([
       `${notice().id}: processed 2 times`,
     ]);
-    proven({ part: "kills", controls: { found: 5, of: 5 } });
+    proven({ part, controls: { found: 5, of: 5 } });
   });
 });

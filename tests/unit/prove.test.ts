@@ -35,10 +35,14 @@ describe("the table of parts", () => {
     expect(parts.flatMap(filesOf).filter((file) => !existsSync(join(root, file)))).toEqual([]);
   });
 
-  test("gives each variable and each file to one part only", ({ expect }) => {
-    const sizes = parts.flatMap(({ size }) => (size === null ? [] : [size]));
+  test("gives each variable and each file to one part only, or to one for each setting it is run with", ({
+    expect,
+  }) => {
+    const under = ({ env = {} }: Part): string => JSON.stringify(env);
+    const sizes = parts.flatMap((one) => (one.size === null ? [] : [one.size + under(one)]));
     expect(new Set(sizes).size).toBe(sizes.length);
-    expect(new Set(parts.flatMap(filesOf)).size).toBe(parts.flatMap(filesOf).length);
+    const files = parts.flatMap((one) => filesOf(one).map((file) => file + under(one)));
+    expect(new Set(files).size).toBe(files.length);
   });
 
   test("asks every part for trials and for controls, quick and whole", ({ expect }) => {

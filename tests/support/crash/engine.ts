@@ -11,7 +11,8 @@ import { setUp } from "../../../scripts/start/setup.ts";
 import { type DevFile, State } from "../../../scripts/start/state.ts";
 import { killWorkerd } from "../../../scripts/start/workerd.ts";
 import { Refused } from "../caller.ts";
-import type { Mortal } from "../histories/recorder.ts";
+
+import type { Mortal } from "../mortal.ts";
 import type { Build } from "./build.ts";
 
 const starter = fileURLToPath(new URL("../../../scripts/starter", import.meta.url));

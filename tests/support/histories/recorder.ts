@@ -1,3 +1,4 @@
+import type { Mortal } from "../mortal.ts";
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ActionView, ClaimAnswer, EventView } from "../../../schemas/action.ts";
@@ -15,16 +16,6 @@ export type Recorded = {
   readonly history: History;
   /** Calls that were under way when the engine was killed. */
   readonly cut: number;
-};
-
-/** What a recorder needs of an engine; it is another one after each kill. */
-export type Mortal = {
-  readonly url: string;
-  readonly keys: Readonly<Record<string, string>>;
-  readonly stateDir: string;
-  readonly kill9: () => Promise<void>;
-  readonly restart: () => Promise<Mortal>;
-  readonly stop: () => Promise<void>;
 };
 
 const type = "history.run";
