@@ -385,7 +385,8 @@ describe("what it costs", () => {
         return (storage.sql.exec("SELECT total_changes() AS n").one()["n"] as number) - before;
       });
     const life = ["pending", "approved", "executing", "executed"] as const;
-    const steps = (id: string): ActionChanged[] => life.map((state, at) => change(id, at + 1, { state }));
+    const steps = (id: string): ActionChanged[] =>
+      life.map((state, index) => change(id, index + 1, { state }));
     const [first, ...rest] = steps("act_a");
     expect(await written([first!, ...steps("act_b"), ...rest, change("act_old", 2)])).toBe(3);
     const { items } = await board.list({ limit: 9 });
