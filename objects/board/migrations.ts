@@ -22,6 +22,7 @@ export const migrations = [
   },
   {
     id: "002_dead_letters",
+    spare: true,
     sql: `
       CREATE TABLE dead_letters (
         row INTEGER PRIMARY KEY,
@@ -36,6 +37,7 @@ export const migrations = [
     // What the figures are made of is in the action's own row, because a row of its own would be billed with every event.
     // `totals` is one row: the counters of what is over, summed up.
     id: "003_timings",
+    spare: true,
     sql: `
       ALTER TABLE actions ADD COLUMN timings TEXT;
       ALTER TABLE actions ADD COLUMN seen TEXT;
@@ -49,6 +51,7 @@ export const migrations = [
     // What people are sent. The key of `notices` begins with the recipient and what makes requests the same, which is how each
     // of its questions is asked, so that it needs no index. `tallies` are the numbers shown to people, '' being their digest.
     id: "004_notices",
+    spare: true,
     sql: `
       CREATE TABLE notices (
         sink TEXT NOT NULL, key TEXT NOT NULL, action TEXT NOT NULL, seq INTEGER NOT NULL,
@@ -65,11 +68,13 @@ export const migrations = [
   {
     // Actions that a person or a service follows over a WebSocket.
     id: "005_streams",
+    spare: true,
     sql: `CREATE TABLE streams (action TEXT PRIMARY KEY) WITHOUT ROWID;`,
   },
   {
     // Effects that no claim stands behind, as other systems have reported them.
     id: "006_bypasses",
+    spare: true,
     sql: `
       CREATE TABLE bypasses (
         number INTEGER PRIMARY KEY,
@@ -89,6 +94,7 @@ export const migrations = [
     // Actions from before values had a time to go at: each is woken once, so that it knows its own. Rows that come later have
     // `woken` from the start, and are in no further index.
     id: "008_woken",
+    spare: true,
     sql: `
       ALTER TABLE actions ADD COLUMN woken INTEGER;
       CREATE INDEX sleeping_actions ON actions (row) WHERE woken IS NULL;`,

@@ -25,6 +25,7 @@ import { readCounts } from "./reads.ts";
 
 export const figuresMigration = {
   id: "figures",
+  spare: true,
   sql: "ALTER TABLE actions ADD COLUMN context INTEGER NOT NULL DEFAULT 0;",
 } as const satisfies Migration;
 

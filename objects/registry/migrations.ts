@@ -54,6 +54,7 @@ export const migrations = [
   {
     // Sign-in links, sessions and tickets: by the hash of their text, which itself is never stored.
     id: "002_passes",
+    spare: true,
     sql: `
       CREATE TABLE passes (
         hash TEXT PRIMARY KEY,
@@ -66,6 +67,7 @@ export const migrations = [
   {
     // Which Slack user is which person, and the codes that prove it: by their hash.
     id: "003_slack_links",
+    spare: true,
     sql: `
       CREATE TABLE slack_links (id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
       CREATE TABLE slack_codes (hash TEXT PRIMARY KEY, person TEXT NOT NULL, ends_at INTEGER NOT NULL) WITHOUT ROWID;`,
@@ -93,6 +95,7 @@ export const migrations = [
   {
     // OpenID Connect issuers whose tokens agents may come with.
     id: "005_issuers",
+    spare: true,
     sql: `
       CREATE TABLE issuers (id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;`,
   },
