@@ -3,19 +3,23 @@ import { configDefaults, defineConfig } from "vitest/config";
 import { seedVariable } from "./scripts/prove/part.ts";
 import { parts, quickFiles } from "./scripts/prove/parts.ts";
 import { Interleaved } from "./tests/support/sequencer.ts";
+import waiting from "./tests/waiting.json" with { type: "json" };
 
 /**
- * Real engines. Four files at a time: most of their time is waiting for a lease or a retry to come due. More would starve each
- * other of their deadlines on a small machine.
+ * Real engines. Four files at a time, or as many as `npm test` says for what it runs side by side: most of their time is waiting for
+ * a lease or a retry to come due. More would starve each other of their deadlines on a small machine.
  */
-const realServer = { maxWorkers: 4, testTimeout: 60_000, hookTimeout: 60_000 } as const;
+const lanes = Number(process.env["HOLDPOINT_LANES"] ?? 4);
+const realServer = { maxWorkers: lanes, testTimeout: 60_000, hookTimeout: 60_000 } as const;
 
 /** The page is part of the Worker: whatever starts one needs it built. */
 const globalSetup = "./tests/support/build.mjs";
 
 /** `npm test` runs its campaigns by a step of their own. */
 const isApart = process.env["HOLDPOINT_CAMPAIGNS"] === "apart";
-const exclude = [...configDefaults.exclude, ...(isApart ? quickFiles : [])];
+/** And what mostly waits beside the rest. */
+const waitsApart = process.env["HOLDPOINT_WAITING"] === "apart";
+const exclude = [...configDefaults.exclude, ...(isApart ? quickFiles : []), ...(waitsApart ? waiting : [])];
 
 /** What says how many trials a campaign makes and from which seed: workerd sees nothing of the environment by itself. */
 const campaignVariables = [

@@ -1,10 +1,12 @@
 // `npm test`: installs what is missing, then runs every check there is, in order of what is quickest to fail.
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { binFolder, ensureBuilt, ensureInstalled, root } from "./ensure.mjs";
 
 const chromium = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
+
+const waiting = JSON.parse(readFileSync(join(root, "tests", "waiting.json"), "utf8"));
 
 const steps = [
   { name: "bindings", commands: [["wrangler", "types", "--include-runtime=false", "--check"]] },
@@ -22,10 +24,16 @@ const steps = [
   {
     name: "tests",
     get commands() {
-      return [["vitest", "run", ...leftOut()]];
+      return [
+        ["vitest", "run", "--project=unit", "--project=objects"],
+        ["vitest", "run", "--project=e2e", ...browser()],
+      ];
     },
+    // What mostly waits for leases and retries to come due does so while others keep the processors busy.
+    beside: ["vitest", "run", "--project=e2e", ...waiting],
     // Those with a step of their own (scripts/prove/parts.ts) are left to it.
-    env: { HOLDPOINT_CAMPAIGNS: "apart" },
+    env: { HOLDPOINT_CAMPAIGNS: "apart", HOLDPOINT_WAITING: "apart", HOLDPOINT_LANES: "3" },
+    besideEnv: { HOLDPOINT_WAITING: "", HOLDPOINT_LANES: "2" },
   },
   { name: "proof", commands: [["node", join("scripts", "prove.ts"), "--quick"]] },
 ];
@@ -70,39 +78,53 @@ function choose(args) {
   return null;
 }
 
-/** Runs a step's commands until one fails. @returns whether all of them passed. */
-async function run({ name, commands, env: own = {} }) {
+/** Runs a step's commands until one fails, and what goes on beside them. @returns whether all of them passed. */
+async function run({ name, commands, beside, env: own = {}, besideEnv = {} }) {
   const started = performance.now();
-  for (const [command, ...args] of commands) {
-    console.log(`── ${name}: ${[command, ...args].join(" ")}`);
-    const code = await new Promise((resolve) => {
-      const child = spawn(join(binFolder, command), args, {
-        cwd: root,
-        env: { ...env, ...own },
-        stdio: ["ignore", "inherit", "inherit"],
-      });
-      child.on("error", (error) => {
-        console.error(error.message);
-        resolve(1);
-      });
-      child.on("exit", resolve);
-    });
-    if (code !== 0) return false;
+  const other = beside === undefined ? null : spawned(beside, { ...own, ...besideEnv }, "pipe");
+  // What it says comes in one piece, when it has ended.
+  let said = "";
+  const saying = (text) => void (said += text);
+  other?.child.stdout.on("data", saying);
+  other?.child.stderr.on("data", saying);
+  let passed = true;
+  for (const command of commands) {
+    console.log(`── ${name}: ${command.join(" ")}`);
+    passed = (await spawned(command, own, "inherit").ended) === 0;
+    if (!passed) break;
   }
+  if (!passed) other?.child.kill();
+  const otherPassed = other === null || (await other.ended) === 0;
+  if (passed && other !== null) console.log(`── ${name}, beside these: ${beside.join(" ")}\n${said}`);
+  if (!passed || !otherPassed) return false;
   console.log(`ok ${name} (${secondsSince(started)} s)\n`);
   return true;
 }
 
-/** Arguments for vitest that leave out what this machine cannot run. Throws where CI=true: there it has to run. */
-function leftOut() {
-  const folder = join(root, "tests", "browser");
-  const files = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [];
-  const any = files.some((file) => file.endsWith(".test.ts"));
-  if (!any || existsSync(chromium)) return [];
+/** A command of ours. `ended` is the code it ends with. */
+function spawned([command, ...args], own, output) {
+  const child = spawn(join(binFolder, command), args, {
+    cwd: root,
+    env: { ...env, ...own },
+    stdio: ["ignore", output, output],
+  });
+  const ended = new Promise((resolve) => {
+    child.on("error", (error) => {
+      console.error(error.message);
+      resolve(1);
+    });
+    child.on("close", (code) => resolve(code ?? 1));
+  });
+  return { child, ended };
+}
+
+/** The tests in a browser, where this machine can run them. Throws where CI=true: there it has to. */
+function browser() {
+  if (existsSync(chromium)) return ["--project=browser"];
   const missing = `There is no Chromium at ${chromium}; install it or set CHROMIUM_PATH.`;
   if (process.env.CI === "true") throw new Error(`The browser tests cannot run. ${missing}`);
   console.log(`SKIPPED: the browser tests. ${missing}`);
-  return ["--project=!browser"];
+  return [];
 }
 
 function secondsSince(started) {
