@@ -157,23 +157,28 @@ describe("the check of histories finds", () => {
     proven({ part: "histories", controls: { found: 1, of: 1 } });
   });
 
-  test("an await in the real object between reading and writing, when two people vote at once", async ({
-    expect,
-  }) => {
-    const folder = mkdtempSync(join(tmpdir(), "holdpoint-gap-"));
-    const build = await buildWithPoints(folder, mistakes.awaitsBetween);
-    const engine = await CrashEngine.start(folder, build);
-    try {
-      const broken = new Recorder(engine.asMortal());
-      await broken.prepare();
-      const one = await broken.twoVotes();
-      expect(one?.history.map(({ output }) => output?.kind)).toEqual(["done", "done", "view", "log"]);
-      expect(one !== undefined && isLinearizable(one)).toBe(false);
-      const sound = await recorder.twoVotes();
-      expect(sound !== undefined && isLinearizable(sound)).toBe(true);
-      proven({ part: "histories", controls: { found: 1, of: 1 } });
-    } finally {
-      await engine.stop();
-    }
-  });
+  /** An engine of its own is built and started for it. */
+  const buildMs = 180_000;
+
+  test(
+    "an await in the real object between reading and writing, when two people vote at once",
+    { timeout: buildMs },
+    async ({ expect }) => {
+      const folder = mkdtempSync(join(tmpdir(), "holdpoint-gap-"));
+      const build = await buildWithPoints(folder, mistakes.awaitsBetween);
+      const engine = await CrashEngine.start(folder, build);
+      try {
+        const broken = new Recorder(engine.asMortal());
+        await broken.prepare();
+        const one = await broken.twoVotes();
+        expect(one?.history.map(({ output }) => output?.kind)).toEqual(["done", "done", "view", "log"]);
+        expect(one !== undefined && isLinearizable(one)).toBe(false);
+        const sound = await recorder.twoVotes();
+        expect(sound !== undefined && isLinearizable(sound)).toBe(true);
+        proven({ part: "histories", controls: { found: 1, of: 1 } });
+      } finally {
+        await engine.stop();
+      }
+    },
+  );
 });
