@@ -1,15 +1,15 @@
 import { spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join, relative } from "node:path";
+import { relative } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { progressOn } from "./progress.ts";
 import { jobsOf, type Job } from "./prove/jobs.ts";
+import { keep } from "./prove/kept.ts";
 import { inLanes } from "./prove/lanes.ts";
 import type { Extent } from "./prove/part.ts";
 import { parts } from "./prove/parts.ts";
-import { listed, page, printed, type Setting } from "./prove/print.ts";
+import { listed, printed, type Setting } from "./prove/print.ts";
 import { endAll, root, run, type Finished } from "./prove/process.ts";
 import { scoreOf } from "./prove/score.ts";
 
@@ -22,21 +22,20 @@ type Options = {
   write: boolean;
 };
 
-const file = join(root, "docs", "proof.md");
 /** Of the output of what failed: vitest says what was wrong at its end. */
 const tailLines = 120;
 
 const options = new Command("npm run prove --")
   .description(
     "Proves what the product promises, part by part, with the number of trials and with controls that have to fail.\n" +
-      "A whole run takes about an hour on two processors, and writes docs/proof.md.",
+      "A whole run takes more than an hour on two processors; docs/proof.md keeps the last one of each part.",
   )
   .option("--quick", "a small number of trials, as in npm test: three minutes", false)
   .addOption(new Option("--only <part...>", "only these parts").choices(parts.map(({ name }) => name)))
   .option("--seed <number>", "where random numbers begin (default: another one each time)", parseSeed)
   .option("--list", "say which parts there are, and end", false)
   .option("--json", "print the scoreboard as JSON", false)
-  .option("--no-write", "leave docs/proof.md as it is (so do --quick, --only and a run that fails)")
+  .option("--no-write", "leave docs/proof.md as it is (so do --quick and a run that fails)")
   .addHelpText(
     "after",
     `
@@ -88,11 +87,12 @@ async function main({ quick, only, seed = randomInt(2 ** 31), json, write }: Opt
   console.log(
     json ? JSON.stringify({ holds: holding, ...setting, scores }, null, 2) : printed(scores, setting),
   );
-  if (write && holding && !quick && only === undefined) {
-    writeFileSync(file, page(scores, setting));
-    // The page is held to the same form as everything else.
-    spawnSync(join(root, "node_modules", ".bin", "oxfmt"), [file], { cwd: root });
-    console.error(`Written to ${relative(root, file)}.`);
+  if (write && holding && !quick) {
+    const path = keep(
+      scores.map((score) => ({ score, setting })),
+      parts,
+    );
+    console.error(`Written to ${path}.`);
   }
   return holding;
 }
@@ -144,11 +144,14 @@ async function runAll(jobs: readonly Job[]): Promise<Map<string, Finished[]>> {
   return finished;
 }
 
+/** What a run itself writes is no change to what it has proven. */
+const written = ["docs/proof.json", "docs/proof.md"].map((path) => `:(exclude)${path}`);
+
 /** The commit that is proven, as far as the tree is one. */
 function commit(): string | null {
   const hash = git("rev-parse", "--short", "HEAD");
   if (hash === null) return null;
-  return git("status", "--porcelain") === "" ? hash : `${hash} and changes`;
+  return git("status", "--porcelain", "--", ".", ...written) === "" ? hash : `${hash} and changes`;
 }
 
 function git(...args: string[]): string | null {

@@ -63,22 +63,34 @@ export const listed = (parts: readonly Part[]): string =>
 
 const row = (line: readonly string[]): string => `| ${line.join(" | ")} |`;
 
-/** The scoreboard as a page of the documentation. */
-export function page(scores: readonly Score[], setting: Setting): string {
-  const { date, commit, processors, node, seed, minutes } = setting;
+/** The last whole run of a part, and what it was of. */
+export type Row = { readonly score: Score; readonly setting: Setting };
+
+/**
+ * The scoreboard as a page of the documentation: a line for each part, of its last whole run.
+ * @param missing names of parts that have not had one.
+ */
+export function page(rows: readonly Row[], missing: readonly string[]): string {
+  const lines = rows.map(({ score, setting }) => row([...cells(score), setting.date, setting.commit ?? "–"]));
+  const without = missing.length === 0 ? "" : `\nNot run whole yet: ${missing.join(", ")}.\n`;
   return `# What is proven, and by how much
 
-Written by \`npm run prove\` on ${date}, of ${commit === null ? "a tree without a commit" : `commit ${commit}`}, on ${processors} processors under Node ${node}, in ${minutes.toFixed(0)} minutes, with the seed ${seed}. A run ends with an error, and leaves this page as it is, when anything is violated, when a control is not noticed, or when a part makes fewer trials than it has to.
+Written by \`npm run prove\`, which keeps a line for each part: that of its last whole run, with its day and its commit. A run ends with an error, and leaves this page as it is, when anything is violated, when a control is not noticed, or when a part makes fewer trials than it has to.
 
-${[row(head), row(head.map(() => "---")), ...scores.map((score) => row(cells(score)))].join("\n")}
-
-A control breaks the product, or doctors what a check looks at; it counts once the check has noticed. Seconds are those of all processes of a part together.
+${[row([...head, "on", "commit"]), row([...head, "on", "commit"].map(() => "---")), ...lines].join("\n")}
+${without}
+A control breaks the product, or doctors what a check looks at; it counts once the check has noticed. Seconds are those of all processes of a part together, on ${machines(rows)}.
 
 ## Each part
 
-${scores.map(section).join("\n\n")}
+${rows.map(({ score }) => section(score)).join("\n\n")}
 `;
 }
+
+const machines = (rows: readonly Row[]): string =>
+  [...new Set(rows.map(({ setting }) => `${setting.processors} processors under Node ${setting.node}`))].join(
+    ", or ",
+  );
 
 function section({ part, proves, seed, notes }: Score): string {
   const again = `npm run prove -- --only ${part}${seed === null ? "" : ` --seed ${seed}`}`;

@@ -137,7 +137,7 @@ describe("a score", () => {
 
 test("the page says how each part is run again", ({ expect }) => {
   const score = scoreOf(part, "quick", 7, [outcome([{ ...good, notes: "often a six" }])]);
-  const text = page([score], {
+  const setting = {
     date: "2026-11-23",
     commit: "abc1234",
     processors: 2,
@@ -145,8 +145,11 @@ test("the page says how each part is run again", ({ expect }) => {
     seed: 7,
     extent: "whole",
     minutes: 3,
-  });
-  expect(text).toContain("| dice | 10 | throws | 0 | 2 of 2 | 7 | 1 |");
+  } as const;
+  const text = page([{ score, setting }], ["cards"]);
+  expect(text).toContain("| dice | 10 | throws | 0 | 2 of 2 | 7 | 1 | 2026-11-23 | abc1234 |");
+  expect(text).toContain("Not run whole yet: cards.");
+  expect(page([{ score, setting }], [])).not.toContain("Not run whole yet");
   expect(text).toContain("`npm run prove -- --only dice --seed 7`");
   expect(text).toContain("- often a six");
 });
