@@ -22,6 +22,8 @@ type Options = {
   write: boolean;
 };
 
+/** What a run itself writes is no change to what it has proven. */
+const written = ["docs/proof.json", "docs/proof.md"].map((path) => `:(exclude)${path}`);
 /** Of the output of what failed: vitest says what was wrong at its end. */
 const tailLines = 120;
 
@@ -143,9 +145,6 @@ async function runAll(jobs: readonly Job[]): Promise<Map<string, Finished[]>> {
   progress.stop();
   return finished;
 }
-
-/** What a run itself writes is no change to what it has proven. */
-const written = ["docs/proof.json", "docs/proof.md"].map((path) => `:(exclude)${path}`);
 
 /** The commit that is proven, as far as the tree is one. */
 function commit(): string | null {
