@@ -5,7 +5,15 @@ import { printed, target } from "./bench/print.ts";
 import { type Plan, runPlan, type Section, sections } from "./bench/run.ts";
 import type { Mode } from "./bench/server.ts";
 
-type Options = { json: boolean; quick: boolean; only?: Section; mode?: Mode; seconds?: number };
+type Options = {
+  json: boolean;
+  quick: boolean;
+  peers: boolean;
+  only?: Section[];
+  mode?: Mode;
+  seconds?: number;
+  rounds?: number;
+};
 
 const modes = ["start", "workerd"] as const satisfies Mode[];
 
@@ -16,17 +24,25 @@ const options = new Command("npm run bench --")
   )
   .option("--json", "print every figure as JSON", false)
   .option("--quick", "short rounds, with 1,000 pending only: two minutes, rough figures", false)
-  .addOption(new Option("--only <section>", "one section").choices(sections))
+  .option("--peers", "put what a user could take instead beside it, in the round trip", false)
+  .addOption(new Option("--only <section...>", "only these sections").choices(sections))
   .addOption(new Option("--mode <mode>", "one way of running").choices(modes))
   .option(
     "--seconds <number>",
-    "how long each round of each figure takes (default: 1; quick: 0.3)",
+    "how long each round of each figure takes (default: 1, in the round trip 5; quick: 0.3, and 1)",
     parseSeconds,
+  )
+  .option(
+    "--rounds <number>",
+    "how many rounds (default: 5, in the round trip 3; quick: 3, and 1)",
+    parseRounds,
   )
   .addHelpText(
     "after",
     `
-Sections: create; resume (from the decision until whoever waits has it); pending (both again with 1,000 and 10,000
+Sections: roundtrip (create, wait, decide, have the decision, claim, report, by 1 and by 16 clients; with --peers beside
+Postgres LISTEN/NOTIFY, Restate, DBOS, LangGraph and Cloudflare Workflows, whose packages are installed into
+scripts/bench/peers the first time; Postgres itself has to be there: \`apt-get install postgresql\`); create; resume (from the decision until whoever waits has it); pending (both again with 1,000 and 10,000
 actions pending, then memory and disk for each of them, and a restart); evaluation (deciding by 1,000 contracts with
 conditions, no server); evidence (what the chain, the log and retention cost one life, no server); page (in Chromium,
 where there is one: until the queue is there, until a second browser shows a decision, and how heavy the scripts are).
@@ -45,7 +61,8 @@ await main(options).catch((error: unknown) => {
 });
 process.exit(0);
 
-async function main({ json, quick, only, mode, seconds }: Options): Promise<void> {
+async function main(given: Options): Promise<void> {
+  const { json, quick, only, mode, seconds, rounds } = given;
   const progress = progressOn();
   let last = "";
   // Where standard error is no terminal, one line for each step and not one for each count.
@@ -55,10 +72,16 @@ async function main({ json, quick, only, mode, seconds }: Options): Promise<void
   };
   const plan: Plan = {
     modes: mode === undefined ? modes : [mode],
-    sections: only === undefined ? sections : [only],
+    sections: only ?? sections,
     levels: quick ? [1_000] : [1_000, 10_000],
     seconds: seconds ?? (quick ? 0.3 : 1),
-    rounds: quick ? 3 : 5,
+    rounds: rounds ?? (quick ? 3 : 5),
+    peers: given.peers,
+    trips: {
+      seconds: seconds ?? (quick ? 1 : 5),
+      rounds: rounds ?? (quick ? 1 : 3),
+      pauseSeconds: quick ? 0.2 : 1,
+    },
     restarts: quick ? 1 : 3,
     maxFillSeconds: quick ? 20 : 240,
     settleSeconds: quick ? 1 : 3,
@@ -83,6 +106,12 @@ async function main({ json, quick, only, mode, seconds }: Options): Promise<void
       `${printed(report)}\n\n${machine.cpus} processors${load}; ${machine.minutes.toFixed(1)} minutes.`,
     );
   }
+}
+
+function parseRounds(text: string): number {
+  const rounds = Number(text);
+  if (Number.isInteger(rounds) && rounds >= 1 && rounds <= 1_000) return rounds;
+  throw new InvalidArgumentError("Rounds are a whole number from 1 to 1000.");
 }
 
 function parseSeconds(text: string): number {

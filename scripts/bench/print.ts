@@ -6,7 +6,9 @@ import type { EvidenceCost } from "./evidence.ts";
 import type { PendingFootprint, Recovery, Restart, Share } from "./pending.ts";
 import type { Report } from "./run.ts";
 import type { Mode } from "./server.ts";
-import type { Ratio, Summary } from "./statistics.ts";
+import { roundtripPart } from "./print-roundtrip.ts";
+import type { Ratio } from "./statistics.ts";
+import { fixed, latencies, table } from "./table.ts";
 
 /** How many times the floor a figure may be. */
 export const target = 1.5;
@@ -34,9 +36,9 @@ export function printed(report: Report): string {
     report.evaluations.length === 0 ? [] : [table(evaluationHead, report.evaluations.map(evaluationLine))];
   const evidence = report.evidence === null ? [] : [table(evidenceHead, [evidenceLine(report.evidence)])];
   const legends = parts.length === 0 ? [] : [legend];
-  return [...parts.filter((part) => part !== ""), ...legends, ...evaluation, ...evidence, ...page].join(
-    "\n\n",
-  );
+  const roundtrip = report.roundtrip === null ? [] : [roundtripPart(report.roundtrip)];
+  const cells = [...parts.filter((part) => part !== ""), ...legends];
+  return [...roundtrip, ...cells, ...evaluation, ...evidence, ...page].join("\n\n");
 }
 
 const pageHead = ["", "median ms", "least ms", "× least", "goal"];
@@ -115,8 +117,6 @@ function cellLine({ what, pending, clients, engine, floor, latency, throughput }
   return [name, String(pending), String(clients), ...figures, marked(latency), pace];
 }
 
-const latencies = ({ p50, p95, p99 }: Summary): string => [p50, p95, p99].map(fixed).join(" / ");
-
 const ratio = ({ median, low, high }: Ratio): string =>
   `${median.toFixed(2)} (${low.toFixed(2)}-${high.toFixed(2)})     `;
 
@@ -153,22 +153,3 @@ const recovery = ({ healthy, firstDecided, decided, lost }: Recovery): string[] 
   `${firstDecided.toFixed(2)} s`,
   `${lost} of ${decided + lost}`,
 ];
-
-/** Three figures that count. */
-const fixed = (value: number): string => value.toFixed(value >= 100 ? 0 : 1);
-
-/** Columns as wide as they need to be, the first one to the left; nothing where there are no lines. */
-export function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
-  if (lines.length === 0) return "";
-  const widths = head.map((cell, column) =>
-    Math.max(cell.length, ...lines.map((line) => line[column]?.length ?? 0)),
-  );
-  const row = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) =>
-        column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
-      .join("  ")
-      .trimEnd();
-  return [styleText("dim", row(head)), ...lines.map(row)].join("\n");
-}

@@ -22,9 +22,18 @@ import {
 } from "./pending.ts";
 import { measureEvaluation, type Evaluation } from "./evaluation.ts";
 import { measureEvidence, type EvidenceCost } from "./evidence.ts";
+import { measureRoundtrip, type Roundtrip } from "./roundtrip.ts";
 import { type Mode, startServer } from "./server.ts";
 
-export const sections = ["create", "resume", "pending", "evaluation", "evidence", "page"] as const;
+export const sections = [
+  "roundtrip",
+  "create",
+  "resume",
+  "pending",
+  "evaluation",
+  "evidence",
+  "page",
+] as const;
 export type Section = (typeof sections)[number];
 
 /** What to measure, how thoroughly, and who is told how far it is. */
@@ -43,6 +52,9 @@ export type Plan = Effort & {
    */
   readonly idleSeconds: number;
   readonly restarts: number;
+  /** Whether what a user could take instead takes part in the round trip, and how thoroughly that is measured. */
+  readonly peers: boolean;
+  readonly trips: Effort & { readonly pauseSeconds: number };
   /** `detail` changes while a step goes on. */
   readonly tell: (step: string, detail?: string) => void;
   /** What a server had to say before the run failed. */
@@ -50,6 +62,8 @@ export type Plan = Effort & {
 };
 
 export type Report = {
+  /** Null where it was not asked for. */
+  roundtrip: Roundtrip | null;
   readonly cells: Cell[];
   readonly footprints: PendingFootprint[];
   readonly restarts: Restart[];
@@ -63,6 +77,7 @@ export type Report = {
 /** Runs the plan, mode by mode. Servers and their data are gone afterwards, also when it fails. */
 export async function runPlan(plan: Plan): Promise<Report> {
   const report: Report = {
+    roundtrip: null,
     cells: [],
     footprints: [],
     restarts: [],
@@ -77,6 +92,9 @@ export async function runPlan(plan: Plan): Promise<Report> {
   if (plan.sections.includes("evidence")) {
     plan.tell("what evidence costs a life");
     report.evidence = measureEvidence(plan);
+  }
+  if (plan.sections.includes("roundtrip")) {
+    report.roundtrip = await measureRoundtrip({ ...plan, ...plan.trips });
   }
   for (const mode of plan.modes) {
     const wanted = whats.filter(({ work }) => plan.sections.includes(work));

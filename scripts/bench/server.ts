@@ -148,7 +148,7 @@ export async function untilHealthy(url: string, group: Group): Promise<number> {
   throw new Error(`${url} does not answer:\n${group.errors()}`);
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   return await new Promise((resolve, reject) => {
     server.once("error", reject);

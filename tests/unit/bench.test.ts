@@ -5,8 +5,8 @@ import { describe, test } from "vitest";
 import { workerdConfig } from "../../scripts/workerd/config.ts";
 import { footprintOf } from "../../scripts/bench/footprint.ts";
 import { Pool } from "../../scripts/bench/load.ts";
-import { table } from "../../scripts/bench/print.ts";
 import { median, medianRound, percentile, ratioOf, summarise } from "../../scripts/bench/statistics.ts";
+import { table } from "../../scripts/bench/table.ts";
 
 describe("statistics", () => {
   const hundred = Array.from({ length: 100 }, (_, index) => 100 - index);
