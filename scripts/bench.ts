@@ -1,14 +1,20 @@
+import { writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { progressOn } from "./progress.ts";
 import { printed, target } from "./bench/print.ts";
-import { type Plan, runPlan, type Section, sections } from "./bench/run.ts";
+import { plotsOf } from "./bench/plots.ts";
+import { type Plan, type Report, runPlan, type Section, sections } from "./bench/run.ts";
 import type { Mode } from "./bench/server.ts";
 
 type Options = {
   json: boolean;
   quick: boolean;
   peers: boolean;
+  full: boolean;
+  write: boolean;
   only?: Section[];
   mode?: Mode;
   seconds?: number;
@@ -25,6 +31,8 @@ const options = new Command("npm run bench --")
   .option("--json", "print every figure as JSON", false)
   .option("--quick", "short rounds, with 1,000 pending only: two minutes, rough figures", false)
   .option("--peers", "put what a user could take instead beside it, in the round trip", false)
+  .option("--full", "with 100,000 pending as well: two hours more, and 10 GB of disk", false)
+  .option("--write", "write the charts of what was measured: docs/bench-….svg", false)
   .addOption(new Option("--only <section...>", "only these sections").choices(sections))
   .addOption(new Option("--mode <mode>", "one way of running").choices(modes))
   .option(
@@ -73,7 +81,7 @@ async function main(given: Options): Promise<void> {
   const plan: Plan = {
     modes: mode === undefined ? modes : [mode],
     sections: only ?? sections,
-    levels: quick ? [1_000] : [1_000, 10_000],
+    levels: levelsOf(given),
     seconds: seconds ?? (quick ? 0.3 : 1),
     rounds: rounds ?? (quick ? 3 : 5),
     peers: given.peers,
@@ -83,7 +91,7 @@ async function main(given: Options): Promise<void> {
       pauseSeconds: quick ? 0.2 : 1,
     },
     restarts: quick ? 1 : 3,
-    maxFillSeconds: quick ? 20 : 240,
+    maxFillSeconds: fillSecondsOf(given),
     settleSeconds: quick ? 1 : 3,
     idleSeconds: quick ? 0 : 20,
     tell,
@@ -99,12 +107,31 @@ async function main(given: Options): Promise<void> {
     node: process.version,
     minutes: (performance.now() - started) / 60_000,
   };
+  if (given.write) write(report);
   if (json) console.log(JSON.stringify({ target, machine, ...report }, null, 2));
   else {
     const load = before === undefined ? "" : `; load before it began: ${before.toFixed(2)}`;
     console.log(
       `${printed(report)}\n\n${machine.cpus} processors${load}; ${machine.minutes.toFixed(1)} minutes.`,
     );
+  }
+}
+
+function levelsOf({ quick, full }: Options): number[] {
+  if (quick) return [1_000];
+  return full ? [1_000, 10_000, 100_000] : [1_000, 10_000];
+}
+
+function fillSecondsOf({ quick, full }: Options): number {
+  if (quick) return 20;
+  return full ? 5_400 : 240;
+}
+
+function write(report: Report): void {
+  const folder = fileURLToPath(new URL("../docs/", import.meta.url));
+  for (const { file, svg } of plotsOf(report)) {
+    writeFileSync(join(folder, file), svg);
+    console.error(`Wrote docs/${file}.`);
   }
 }
 

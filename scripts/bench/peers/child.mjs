@@ -28,8 +28,8 @@ export async function until(work, what) {
     try {
       return await work();
     } catch (error) {
-      if (performance.now() > last)
-        throw new Error(`${what} did not come up: ${error.message}`, { cause: error });
+      const over = performance.now() > last;
+      if (over) throw new Error(`${what} did not come up: ${error.message}`, { cause: error });
       await delay(50);
     }
   }
