@@ -28,8 +28,8 @@ rect.s{fill:var(--c)}path.s{stroke:var(--c);fill:none;stroke-width:2}circle.s{fi
 @media(prefers-color-scheme:dark){text{fill:#f0f6fc}.faint{fill:#9198a1}.grid{stroke:#3d444d}.ground{fill:#0d1117}
 .s0{--c:#4493f8}.s1{--c:#db6d28}.s2{--c:#3fb950}.s3{--c:#ab7df8}}`;
 
-const escaped = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+const escaped = (words: string): string =>
+  words.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 const at = (value: number): string => String(Math.round(value * 10) / 10);
 
@@ -147,7 +147,9 @@ export function lineChart({ title, axis, scale, places, across, series }: Lines)
       .map((value, place) => ({ value, place }))
       .filter(({ value }) => Number.isFinite(value) && (scale === "linear" || value > 0))
       .map(({ value, place }) => [at(x(place)), at(y(value))] as const);
-    const dots = points.map(([cx, cy]) => `<circle class="${classOf(index)}" cx="${cx}" cy="${cy}" r="3.5"/>`);
+    const dots = points.map(
+      ([cx, cy]) => `<circle class="${classOf(index)}" cx="${cx}" cy="${cy}" r="3.5"/>`,
+    );
     if (points.length === 0) return "";
     return `<path class="${classOf(index)}" d="M${points.map((point) => point.join(" ")).join("L")}"/>${dots.join("")}`;
   });

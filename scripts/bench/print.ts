@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
-import type { Cell } from "./cells.ts";
+import type { Cell, What } from "./cells.ts";
+import { type Growth, growthOf } from "./growth.ts";
 import type { PageFigures } from "./page.ts";
 import type { Evaluation } from "./evaluation.ts";
 import type { EvidenceCost } from "./evidence.ts";
@@ -27,6 +28,7 @@ export function printed(report: Report): string {
     return [
       styleText("bold", modeNames[mode]),
       table(cellHead, mine(report.cells).map(cellLine)),
+      ...growthTables(mine(growthOf(report.cells))),
       table(footprintHead, mine(report.footprints).map(footprintLine)),
       table(restartHead, mine(report.restarts).map(restartLine)),
     ];
@@ -68,7 +70,8 @@ decision beside a word and its answer over a WebSocket of the same server.`,
 const legend = `Milliseconds; medians of the rounds. × floor is the median of the rounds' own ratios (lowest to highest): of the
 p50, and of the time a piece (1 / what was finished a second). OVER marks what is more than ${target} times the floor.
 Resume counts from the start of the decide call until whoever waits has the decision; its pace is that of the whole
-round: create, begin to wait, decide.`;
+round: create, begin to wait, decide. Where a figure was measured with more and more pending, its growth stands beside the
+floor's, which tells what the machine had to do with it.`;
 
 const evaluationHead = [
   "deciding one request, µs a call",
@@ -98,6 +101,24 @@ function evidenceLine({ events, chain, plain, ledger, retention }: EvidenceCost)
   return ["two approvers, claim and report", String(events), ...figures];
 }
 
+const nameOf = (what: What): string => (what.work === "create" ? "create" : `resume, ${what.via}`);
+
+/** One for each set of levels: figures that were not measured with all of them have a table of their own. */
+function growthTables(growths: readonly Growth[]): string[] {
+  const groups = Map.groupBy(growths, ({ levels }) => levels.map(({ pending }) => pending).join());
+  return [...groups.values()].map((group) => {
+    const levels = group[0]?.levels ?? [];
+    const [least, ...more] = levels.map(({ pending }) => `${pending} pending`);
+    const head = ["p50, and × that", "clients", "", `${least ?? ""}, ms`, ...more.map((name) => `× ${name}`)];
+    return table(head, group.map(growthLine));
+  });
+}
+
+function growthLine({ what, clients, subject, from, levels }: Growth): string[] {
+  const times = levels.slice(1).map((level) => level.times.toFixed(2));
+  return [nameOf(what), String(clients), subject, fixed(from), ...times];
+}
+
 const cellHead = [
   "",
   "pending",
@@ -111,10 +132,9 @@ const cellHead = [
 ];
 
 function cellLine({ what, pending, clients, engine, floor, latency, throughput }: Cell): string[] {
-  const name = what.work === "create" ? "create" : `resume, ${what.via}`;
   const figures = [latencies(engine), fixed(engine.perSecond), latencies(floor), fixed(floor.perSecond)];
   const pace = what.work === "create" ? marked(throughput) : ratio(throughput);
-  return [name, String(pending), String(clients), ...figures, marked(latency), pace];
+  return [nameOf(what), String(pending), String(clients), ...figures, marked(latency), pace];
 }
 
 const ratio = ({ median, low, high }: Ratio): string =>

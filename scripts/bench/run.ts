@@ -97,7 +97,9 @@ export async function runPlan(plan: Plan): Promise<Report> {
     report.roundtrip = await measureRoundtrip({ ...plan, ...plan.trips });
   }
   for (const mode of plan.modes) {
-    const wanted = whats.filter(({ work }) => plan.sections.includes(work));
+    // With some pending nothing can be told without the figures from before there were any.
+    const all = plan.sections.includes("pending");
+    const wanted = whats.filter(({ work }) => all || plan.sections.includes(work));
     if (wanted.length > 0) {
       await withPair(mode, plan, (pair) => measureCells(pair, { mode, pending: 0 }, wanted, plan, report));
     }

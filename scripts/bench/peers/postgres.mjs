@@ -45,9 +45,8 @@ function owner() {
       .map(([name, , uid, gid]) => [name, { uid: Number(uid), gid: Number(gid) }]),
   );
   const user = users.get("postgres") ?? users.get("nobody");
-  if (user === undefined)
-    throw new Error("Postgres does not run as root, and there is no user `postgres` or `nobody`.");
-  return user;
+  if (user !== undefined) return user;
+  throw new Error("Postgres does not run as root, and there is no user `postgres` or `nobody`.");
 }
 
 /** Starts one on new data below `folder`. @returns its address, for the database `postgres`. */
