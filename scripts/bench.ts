@@ -51,7 +51,8 @@ const options = new Command("npm run bench --")
 Sections: roundtrip (create, wait, decide, have the decision, claim, report, by 1 and by 16 clients; with --peers beside
 Postgres LISTEN/NOTIFY, Restate, DBOS, LangGraph and Cloudflare Workflows, whose packages are installed into
 scripts/bench/peers the first time; Postgres itself has to be there: \`apt-get install postgresql\`); create; resume (from the decision until whoever waits has it); pending (both again with 1,000 and 10,000
-actions pending, then memory and disk for each of them, and a restart); evaluation (deciding by 1,000 contracts with
+actions pending, then memory and disk for each of them, and a restart); waiters (10,000 at once, each on a WebSocket
+for an action of its own); hot (1,000 votes on one action, and what one workspace's Board and Registry do); evaluation (deciding by 1,000 contracts with
 conditions, no server); evidence (what the chain, the log and retention cost one life, no server); page (in Chromium,
 where there is one: until the queue is there, until a second browser shows a decision, and how heavy the scripts are).
 Figures are of this machine at this hour: compare the ratios to the floor, whose target is ${target}.`,
@@ -85,6 +86,8 @@ async function main(given: Options): Promise<void> {
     seconds: seconds ?? (quick ? 0.3 : 1),
     rounds: rounds ?? (quick ? 3 : 5),
     peers: given.peers,
+    waiters: quick ? 500 : 10_000,
+    votes: quick ? 100 : 1_000,
     trips: {
       seconds: seconds ?? (quick ? 1 : 5),
       rounds: rounds ?? (quick ? 1 : 3),

@@ -30,6 +30,13 @@ export const body = JSON.stringify({
   context: { ticket: "OPS-311", runbook: "https://runbooks.example/postgres/replication-lag" },
 });
 
+const bodyForTwo = JSON.stringify({
+  type: "db.migrate",
+  target: { resource: "orders-db", segment: "prod-data", environment: "production" },
+  args: { migration: "0042_add_index.sql", rows: 120_000 },
+  reason: "The new report needs this index before it is switched on.",
+});
+
 /** A poll counts as begun this long after it was sent: nothing tells when the object has it. */
 const pollBeginsMs = 20;
 const approved = '"state":"approved"';
@@ -52,8 +59,17 @@ export class Driver {
     return v.parse(Pending, JSON.parse(answer));
   }
 
-  async approve({ id, digest }: Pending): Promise<void> {
-    const vote = JSON.stringify({ decision: "approve", digest });
+  /** One that this reviewer's vote alone does not decide. */
+  async createForTwo(): Promise<Pending> {
+    return v.parse(Pending, JSON.parse(await this.#post("/v1/actions", this.#agent, bodyForTwo)));
+  }
+
+  async approve(action: Pending): Promise<void> {
+    await this.vote(action, "approve");
+  }
+
+  async vote({ id, digest }: Pending, decision: "approve" | "withdraw"): Promise<void> {
+    const vote = JSON.stringify({ decision, digest });
     await this.#post(`/v1/actions/${id}/votes`, this.#reviewer, vote);
   }
 

@@ -7,9 +7,10 @@ import type { EvidenceCost } from "./evidence.ts";
 import type { PendingFootprint, Recovery, Restart, Share } from "./pending.ts";
 import type { Report } from "./run.ts";
 import type { Mode } from "./server.ts";
+import { hotActionPart, hotWorkspacePart, waitingPart } from "./print-many.ts";
 import { roundtripPart } from "./print-roundtrip.ts";
 import type { Ratio } from "./statistics.ts";
-import { fixed, latencies, table } from "./table.ts";
+import { fixed, kib, latencies, table } from "./table.ts";
 
 /** How many times the floor a figure may be. */
 export const target = 1.5;
@@ -21,7 +22,13 @@ const modeNames: Record<Mode, string> = {
 
 /** Everything as text for a person: a table for each way of running. */
 export function printed(report: Report): string {
-  const modes = [...new Set([...report.cells, ...report.footprints].map(({ mode }) => mode))];
+  const modes = [
+    ...new Set(
+      [...report.cells, ...report.footprints, ...report.waiting, ...report.hotActions].map(
+        ({ mode }) => mode,
+      ),
+    ),
+  ];
   const parts = modes.flatMap((mode) => {
     const mine = <Line extends { mode: Mode }>(lines: readonly Line[]): Line[] =>
       lines.filter((line) => line.mode === mode);
@@ -31,6 +38,9 @@ export function printed(report: Report): string {
       ...growthTables(mine(growthOf(report.cells))),
       table(footprintHead, mine(report.footprints).map(footprintLine)),
       table(restartHead, mine(report.restarts).map(restartLine)),
+      waitingPart(mine(report.waiting)),
+      hotActionPart(mine(report.hotActions)),
+      hotWorkspacePart(mine(report.hotWorkspace), mine(report.boardLags)),
     ];
   });
   const page = report.page === null ? [] : [pagePart(report.page)];
@@ -149,7 +159,6 @@ function footprintLine({ when, pending, engine, floor }: PendingFootprint): stri
 }
 
 const shares = ({ memory, disk }: Share): string[] => [memory === null ? "?" : kib(memory), kib(disk)];
-const kib = (bytes: number): string => `${(bytes / 1_024).toFixed(1)} KiB`;
 const counts = ({ engine, floor }: { engine: number; floor: number }): string =>
   engine === floor ? String(engine) : `${engine} and ${floor}`;
 

@@ -22,3 +22,5 @@ export function table(head: readonly string[], lines: readonly (readonly string[
       .trimEnd();
   return [styleText("dim", row(head)), ...lines.map(row)].join("\n");
 }
+
+export const kib = (bytes: number): string => `${(bytes / 1_024).toFixed(1)} KiB`;
