@@ -26,10 +26,10 @@ const modes = ["start", "workerd"] as const satisfies Mode[];
 const options = new Command("npm run bench --")
   .description(
     "Measures the engine beside a floor: a Worker that makes one object with one row and one alarm, and flips it.\n" +
-      "Both run on this machine, first as `npm start` runs them, then under plain workerd. About a quarter of an hour.",
+      "Both run on this machine, as `npm start` runs them and under plain workerd. About an hour; a section alone takes minutes.",
   )
   .option("--json", "print every figure as JSON", false)
-  .option("--quick", "short rounds, with 1,000 pending only: two minutes, rough figures", false)
+  .option("--quick", "short rounds, 1,000 pending, 500 waiters: ten minutes, rough figures", false)
   .option("--peers", "put what a user could take instead beside it, in the round trip", false)
   .option("--full", "with 100,000 pending as well: two hours more, and 10 GB of disk", false)
   .option("--write", "write the charts of what was measured: docs/bench-….svg", false)
@@ -48,13 +48,22 @@ const options = new Command("npm run bench --")
   .addHelpText(
     "after",
     `
-Sections: roundtrip (create, wait, decide, have the decision, claim, report, by 1 and by 16 clients; with --peers beside
-Postgres LISTEN/NOTIFY, Restate, DBOS, LangGraph and Cloudflare Workflows, whose packages are installed into
-scripts/bench/peers the first time; Postgres itself has to be there: \`apt-get install postgresql\`); create; resume (from the decision until whoever waits has it); pending (both again with 1,000 and 10,000
-actions pending, then memory and disk for each of them, and a restart); waiters (10,000 at once, each on a WebSocket
-for an action of its own); hot (1,000 votes on one action, and what one workspace's Board and Registry do); evaluation (deciding by 1,000 contracts with
-conditions, no server); evidence (what the chain, the log and retention cost one life, no server); page (in Chromium,
-where there is one: until the queue is there, until a second browser shows a decision, and how heavy the scripts are).
+Sections:
+  roundtrip   create, wait, decide, have the decision, claim, report, by 1 and by 16 clients. With --peers beside Postgres
+              LISTEN/NOTIFY, Restate, DBOS, LangGraph and Cloudflare Workflows: their packages are installed into
+              scripts/bench/peers the first time; Postgres has to be there (\`apt-get install postgresql\`)
+  create      one call
+  resume      from the decision until whoever waits has it
+  pending     both with none, 1,000 and 10,000 actions pending; memory and disk for each of them, and a restart
+  waiters     10,000 at once, each on a WebSocket for an action of its own (or as many as \`ulimit -n\` has room for)
+  hot         1,000 votes on one action, and what one workspace's Board and Registry do
+  evaluation  deciding by 1,000 contracts with conditions, no server
+  evidence    what the chain, the log and retention cost one life, no server
+  page        in Chromium, where there is one: until the queue is there, until a second browser shows a decision, and how
+              heavy the scripts are
+Examples:
+  npm run bench -- --only roundtrip --peers --write
+  npm run bench -- --only pending --mode workerd --full --write
 Figures are of this machine at this hour: compare the ratios to the floor, whose target is ${target}.`,
   )
   .parse()
@@ -127,7 +136,7 @@ function levelsOf({ quick, full }: Options): number[] {
 
 function fillSecondsOf({ quick, full }: Options): number {
   if (quick) return 20;
-  return full ? 5_400 : 240;
+  return full ? 5_400 : 600;
 }
 
 function write(report: Report): void {

@@ -14,7 +14,7 @@ export type Waiting = {
   readonly held: number;
   /** Files and connections that one process may have open; null where the system does not tell. */
   readonly descriptors: number | null;
-  /** Bytes that the server's processes grew by for each of them, with everybody idle; null where the system does not tell. */
+  /** Bytes that the server's processes grew by for each of them, after `idleSeconds` without work; null where the system does not tell. */
   readonly memory: number | null;
   /** Connections that ended before their decision. */
   readonly dropped: number;
@@ -26,7 +26,7 @@ export type Waiting = {
 export type WaitingPlan = {
   readonly wanted: number;
   readonly maxFillSeconds: number;
-  /** An object is put away after ten seconds without work. */
+  /** An object is put away after ten seconds without work; 0 leaves out that it is. */
   readonly idleSeconds: number;
   readonly tell: (step: string, detail?: string) => void;
 };
@@ -43,8 +43,8 @@ export function descriptorLimit(): number | null {
 
 /** An object that is at work has three files open, and some hundred are while waiters are added. */
 const spareDescriptors = 4_000;
-/** Under `npm start` a proxy stands before the Worker and has two connections for each waiter. */
-const connections: Record<Mode, number> = { start: 2, workerd: 1 };
+/** Under `npm start` a proxy stands before the Worker, which was seen to have four open for each waiter. */
+const connections: Record<Mode, number> = { start: 4, workerd: 1 };
 
 /** How many can wait at once with that limit. */
 export function mostWaiters(wanted: number, mode: Mode, limit: number | null): number {

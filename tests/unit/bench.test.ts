@@ -63,7 +63,7 @@ describe("the load", () => {
 describe("waiters", () => {
   test("as many as are wanted, or as the limit of open files leaves room for", ({ expect }) => {
     expect(mostWaiters(10_000, "workerd", 20_000)).toBe(10_000);
-    expect(mostWaiters(10_000, "start", 20_000)).toBe(8_000);
+    expect(mostWaiters(10_000, "start", 20_000)).toBe(4_000);
     expect(mostWaiters(10_000, "workerd", 1_024)).toBe(0);
     expect(mostWaiters(10_000, "start", null)).toBe(10_000);
   });
@@ -73,7 +73,7 @@ describe("waiters", () => {
     const line = { mode: "start", subject: "engine", memory: null, dropped: 0, told, untold: 0 } as const;
     const held = (count: number): string =>
       waitingPart([{ ...line, wanted: 10_000, held: count, descriptors: 20_000 }]);
-    expect(held(8_000)).toContain("20000 files and connections");
+    expect(held(4_000)).toContain("20000 files and connections");
     expect(held(10_000)).not.toContain("files and connections");
     expect(waitingPart([])).toBe("");
   });
