@@ -1,7 +1,7 @@
 // A Postgres of one's own, as a careful user would set it up: nothing is acknowledged before it is on the disk.
 import { execFileSync } from "node:child_process";
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, join } from "node:path";
 import pg from "pg";
 import { freePort, startChild, until } from "./child.mjs";
 
@@ -58,8 +58,8 @@ export async function startPostgres(folder) {
   chmodSync(data, 0o700);
   if (as !== null) {
     chownSync(data, as.uid, as.gid);
-    // Whoever runs it has to be able to reach it; the folder itself stays its owner's.
-    for (const above of [folder, dirname(folder)]) chmodSync(above, 0o755);
+    // Its user has to reach what is its own, in a folder that was made for this process's alone.
+    chmodSync(folder, 0o755);
   }
   const how = { cwd: data, ...as, stdio: "pipe" };
   execFileSync(
