@@ -8,14 +8,17 @@ import { call } from "./http.ts";
 const Pending = v.object({ id: v.string(), digest: v.string(), seq: v.number() });
 export type Pending = v.InferOutput<typeof Pending>;
 
+/** What a run needs of the answer to its claim. */
+const Claimed = v.object({ lease: v.string(), fence: v.number() });
+
 /** How the agent waits: over a WebSocket, or by a long-poll. */
 export type Via = "websocket" | "long-poll";
 
 /** Somebody who waits. `resumed` gives the time (`performance.now()`) at which the decision was there. */
-type Waiter = { readonly resumed: Promise<number>; readonly close: () => void };
+export type Waiter = { readonly resumed: Promise<number>; readonly close: () => void };
 
-/** About 600 bytes, for the engine and for the floor alike. */
-const body = JSON.stringify({
+/** About 600 bytes, the same for all that are measured. */
+export const body = JSON.stringify({
   type: "host.shell",
   target: { resource: "prod-db-1", segment: "prod-hosts", environment: "production" },
   args: {
@@ -25,6 +28,13 @@ const body = JSON.stringify({
   },
   reason: "Replication on this host has been behind by more than ten minutes since the last failover.",
   context: { ticket: "OPS-311", runbook: "https://runbooks.example/postgres/replication-lag" },
+});
+
+const bodyForTwo = JSON.stringify({
+  type: "db.migrate",
+  target: { resource: "orders-db", segment: "prod-data", environment: "production" },
+  args: { migration: "0042_add_index.sql", rows: 120_000 },
+  reason: "The new report needs this index before it is switched on.",
 });
 
 /** A poll counts as begun this long after it was sent: nothing tells when the object has it. */
@@ -49,14 +59,36 @@ export class Driver {
     return v.parse(Pending, JSON.parse(answer));
   }
 
-  async approve({ id, digest }: Pending): Promise<void> {
-    const vote = JSON.stringify({ decision: "approve", digest });
+  /** One that this reviewer's vote alone does not decide. */
+  async createForTwo(): Promise<Pending> {
+    return v.parse(Pending, JSON.parse(await this.#post("/v1/actions", this.#agent, bodyForTwo)));
+  }
+
+  async approve(action: Pending): Promise<void> {
+    await this.vote(action, "approve");
+  }
+
+  async vote({ id, digest }: Pending, decision: "approve" | "withdraw"): Promise<void> {
+    const vote = JSON.stringify({ decision, digest });
     await this.#post(`/v1/actions/${id}/votes`, this.#reviewer, vote);
+  }
+
+  /** The run that was approved: the claim, and then the report, each acknowledged. */
+  async carryOut({ id, digest }: Pending): Promise<void> {
+    const claim = await this.#post(`/v1/actions/${id}/claim`, this.#agent, JSON.stringify({ digest }));
+    const { lease, fence } = v.parse(Claimed, JSON.parse(claim));
+    const report = JSON.stringify({ lease, fence, outcome: "succeeded", summary: "restarted" });
+    await this.#post(`/v1/actions/${id}/report`, this.#agent, report);
+  }
+
+  /** Begins to wait for the decision; comes back when it is told at once. */
+  async wait(action: Pending, via: Via): Promise<Waiter> {
+    return via === "websocket" ? await this.#socket(action) : await this.#poll(action);
   }
 
   /** Milliseconds from the start of the decide call until the waiter has the decision. */
   async resume(action: Pending, via: Via): Promise<number> {
-    const waiter = via === "websocket" ? await this.#socket(action) : await this.#poll(action);
+    const waiter = await this.wait(action, via);
     const started = performance.now();
     const [at] = await Promise.all([waiter.resumed, this.approve(action)]);
     waiter.close();

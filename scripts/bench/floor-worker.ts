@@ -29,6 +29,11 @@ export class Floor extends DurableObject<FloorEnv> {
     return view;
   }
 
+  /** One row written for the claim, and one for the report. */
+  move(state: string): void {
+    this.ctx.storage.sql.exec("UPDATE action SET state = ?", state);
+  }
+
   view(): string {
     const { state } = this.ctx.storage.sql.exec<{ state: string }>("SELECT state FROM action").one();
     return `{"state":"${state}"}`;
@@ -59,7 +64,7 @@ export class Floor extends DurableObject<FloorEnv> {
 }
 
 /** The engine's addresses, so that one load generator drives both. */
-const path = /^\/v1\/actions\/([^/]+)(\/stream|\/votes)?$/u;
+const path = /^\/v1\/actions\/([^/]+)(\/stream|\/votes|\/claim|\/report)?$/u;
 
 async function answer(request: Request, env: FloorEnv): Promise<Response> {
   const { pathname } = new URL(request.url);
@@ -75,7 +80,9 @@ async function answer(request: Request, env: FloorEnv): Promise<Response> {
   if (part === "/stream") return await object.fetch(request);
   if (part === undefined) return new Response(await object.wait());
   await request.text();
-  return new Response(await object.flip());
+  if (part === "/votes") return new Response(await object.flip());
+  await object.move(part === "/claim" ? "executing" : "succeeded");
+  return new Response('{"lease":"lse_none","fence":1}');
 }
 
 // workerd calls a Worker's default export.

@@ -3,7 +3,7 @@ import { Agent, request as send } from "node:http";
 const agent = new Agent({ keepAlive: true, maxSockets: Infinity, maxFreeSockets: 256 });
 
 export type HttpCall = {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT";
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -14,7 +14,7 @@ export async function call(request: HttpCall): Promise<string> {
   try {
     return await attempt(request);
   } catch (error) {
-    // The server has closed an idle connection at the very moment it was taken up again; POSTs carry an Idempotency-Key.
+    // The server has closed an idle connection at the very moment it was taken up again; POSTs carry an Idempotency-Key, and a PUT may be repeated.
     const closed = error instanceof Error && "code" in error && error.code === "ECONNRESET";
     if (!closed) throw error;
     return await attempt(request);

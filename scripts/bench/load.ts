@@ -59,7 +59,11 @@ export async function measureResume(
 }
 
 /** Runs `once` again and again, `clients` at a time; what it returns is its own time in ms. */
-async function measure(clients: number, seconds: number, once: () => Promise<number>): Promise<Summary> {
+export async function measure(
+  clients: number,
+  seconds: number,
+  once: () => Promise<number>,
+): Promise<Summary> {
   const samples: number[] = [];
   const started = performance.now();
   const until = started + seconds * 1_000;

@@ -66,8 +66,8 @@ export async function measurePage(server: Server, effort: PageEffort): Promise<P
 }
 
 /** A browser of its own in which the reviewer is signed in. */
-async function signedIn(browser: Browser, { url, reviewerKey }: Server): Promise<BrowserContext> {
-  const headers = { authorization: `Bearer ${reviewerKey}` };
+async function signedIn(browser: Browser, { url, keys }: Server): Promise<BrowserContext> {
+  const headers = { authorization: `Bearer ${keys.reviewerKey}` };
   const made = await call({ method: "POST", url: `${url}/v1/sign-in-links`, headers, body: "{}" });
   const link = v.parse(LinkAnswer, JSON.parse(made));
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });

@@ -1,12 +1,16 @@
 import { styleText } from "node:util";
-import type { Cell } from "./cells.ts";
+import type { Cell, What } from "./cells.ts";
+import { type Growth, growthOf } from "./growth.ts";
 import type { PageFigures } from "./page.ts";
 import type { Evaluation } from "./evaluation.ts";
 import type { EvidenceCost } from "./evidence.ts";
 import type { PendingFootprint, Recovery, Restart, Share } from "./pending.ts";
 import type { Report } from "./run.ts";
 import type { Mode } from "./server.ts";
-import type { Ratio, Summary } from "./statistics.ts";
+import { hotActionPart, hotWorkspacePart, waitingPart } from "./print-many.ts";
+import { roundtripPart } from "./print-roundtrip.ts";
+import type { Ratio } from "./statistics.ts";
+import { fixed, kib, latencies, table } from "./table.ts";
 
 /** How many times the floor a figure may be. */
 export const target = 1.5;
@@ -18,15 +22,25 @@ const modeNames: Record<Mode, string> = {
 
 /** Everything as text for a person: a table for each way of running. */
 export function printed(report: Report): string {
-  const modes = [...new Set([...report.cells, ...report.footprints].map(({ mode }) => mode))];
+  const modes = [
+    ...new Set(
+      [...report.cells, ...report.footprints, ...report.waiting, ...report.hotActions].map(
+        ({ mode }) => mode,
+      ),
+    ),
+  ];
   const parts = modes.flatMap((mode) => {
     const mine = <Line extends { mode: Mode }>(lines: readonly Line[]): Line[] =>
       lines.filter((line) => line.mode === mode);
     return [
       styleText("bold", modeNames[mode]),
       table(cellHead, mine(report.cells).map(cellLine)),
+      ...growthTables(mine(growthOf(report.cells))),
       table(footprintHead, mine(report.footprints).map(footprintLine)),
       table(restartHead, mine(report.restarts).map(restartLine)),
+      waitingPart(mine(report.waiting)),
+      hotActionPart(mine(report.hotActions)),
+      hotWorkspacePart(mine(report.hotWorkspace), mine(report.boardLags)),
     ];
   });
   const page = report.page === null ? [] : [pagePart(report.page)];
@@ -34,9 +48,9 @@ export function printed(report: Report): string {
     report.evaluations.length === 0 ? [] : [table(evaluationHead, report.evaluations.map(evaluationLine))];
   const evidence = report.evidence === null ? [] : [table(evidenceHead, [evidenceLine(report.evidence)])];
   const legends = parts.length === 0 ? [] : [legend];
-  return [...parts.filter((part) => part !== ""), ...legends, ...evaluation, ...evidence, ...page].join(
-    "\n\n",
-  );
+  const roundtrip = report.roundtrip === null ? [] : [roundtripPart(report.roundtrip)];
+  const cells = [...parts.filter((part) => part !== ""), ...legends];
+  return [...roundtrip, ...cells, ...evaluation, ...evidence, ...page].join("\n\n");
 }
 
 const pageHead = ["", "median ms", "least ms", "× least", "goal"];
@@ -66,7 +80,8 @@ decision beside a word and its answer over a WebSocket of the same server.`,
 const legend = `Milliseconds; medians of the rounds. × floor is the median of the rounds' own ratios (lowest to highest): of the
 p50, and of the time a piece (1 / what was finished a second). OVER marks what is more than ${target} times the floor.
 Resume counts from the start of the decide call until whoever waits has the decision; its pace is that of the whole
-round: create, begin to wait, decide.`;
+round: create, begin to wait, decide. Where a figure was measured with more and more pending, its growth stands beside the
+floor's, which tells what the machine had to do with it.`;
 
 const evaluationHead = [
   "deciding one request, µs a call",
@@ -96,6 +111,24 @@ function evidenceLine({ events, chain, plain, ledger, retention }: EvidenceCost)
   return ["two approvers, claim and report", String(events), ...figures];
 }
 
+const nameOf = (what: What): string => (what.work === "create" ? "create" : `resume, ${what.via}`);
+
+/** One for each set of levels: figures that were not measured with all of them have a table of their own. */
+function growthTables(growths: readonly Growth[]): string[] {
+  const groups = Map.groupBy(growths, ({ levels }) => levels.map(({ pending }) => pending).join());
+  return [...groups.values()].map((group) => {
+    const levels = group[0]?.levels ?? [];
+    const [least, ...more] = levels.map(({ pending }) => `${pending} pending`);
+    const head = ["p50, and × that", "clients", "", `${least ?? ""}, ms`, ...more.map((name) => `× ${name}`)];
+    return table(head, group.map(growthLine));
+  });
+}
+
+function growthLine({ what, clients, subject, from, levels }: Growth): string[] {
+  const times = levels.slice(1).map((level) => level.times.toFixed(2));
+  return [nameOf(what), String(clients), subject, fixed(from), ...times];
+}
+
 const cellHead = [
   "",
   "pending",
@@ -109,13 +142,10 @@ const cellHead = [
 ];
 
 function cellLine({ what, pending, clients, engine, floor, latency, throughput }: Cell): string[] {
-  const name = what.work === "create" ? "create" : `resume, ${what.via}`;
   const figures = [latencies(engine), fixed(engine.perSecond), latencies(floor), fixed(floor.perSecond)];
   const pace = what.work === "create" ? marked(throughput) : ratio(throughput);
-  return [name, String(pending), String(clients), ...figures, marked(latency), pace];
+  return [nameOf(what), String(pending), String(clients), ...figures, marked(latency), pace];
 }
-
-const latencies = ({ p50, p95, p99 }: Summary): string => [p50, p95, p99].map(fixed).join(" / ");
 
 const ratio = ({ median, low, high }: Ratio): string =>
   `${median.toFixed(2)} (${low.toFixed(2)}-${high.toFixed(2)})     `;
@@ -129,7 +159,6 @@ function footprintLine({ when, pending, engine, floor }: PendingFootprint): stri
 }
 
 const shares = ({ memory, disk }: Share): string[] => [memory === null ? "?" : kib(memory), kib(disk)];
-const kib = (bytes: number): string => `${(bytes / 1_024).toFixed(1)} KiB`;
 const counts = ({ engine, floor }: { engine: number; floor: number }): string =>
   engine === floor ? String(engine) : `${engine} and ${floor}`;
 
@@ -153,22 +182,3 @@ const recovery = ({ healthy, firstDecided, decided, lost }: Recovery): string[] 
   `${firstDecided.toFixed(2)} s`,
   `${lost} of ${decided + lost}`,
 ];
-
-/** Three figures that count. */
-const fixed = (value: number): string => value.toFixed(value >= 100 ? 0 : 1);
-
-/** Columns as wide as they need to be, the first one to the left; nothing where there are no lines. */
-export function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
-  if (lines.length === 0) return "";
-  const widths = head.map((cell, column) =>
-    Math.max(cell.length, ...lines.map((line) => line[column]?.length ?? 0)),
-  );
-  const row = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) =>
-        column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
-      .join("  ")
-      .trimEnd();
-  return [styleText("dim", row(head)), ...lines.map(row)].join("\n");
-}

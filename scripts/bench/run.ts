@@ -22,9 +22,29 @@ import {
 } from "./pending.ts";
 import { measureEvaluation, type Evaluation } from "./evaluation.ts";
 import { measureEvidence, type EvidenceCost } from "./evidence.ts";
+import {
+  type BoardLag,
+  type HotAction,
+  type HotWorkspace,
+  measureBoardLag,
+  measureHotAction,
+  measureHotWorkspace,
+} from "./hot.ts";
+import { measureWaiters, type Waiting } from "./waiters.ts";
+import { measureRoundtrip, type Roundtrip } from "./roundtrip.ts";
 import { type Mode, startServer } from "./server.ts";
 
-export const sections = ["create", "resume", "pending", "evaluation", "evidence", "page"] as const;
+export const sections = [
+  "roundtrip",
+  "create",
+  "resume",
+  "pending",
+  "waiters",
+  "hot",
+  "evaluation",
+  "evidence",
+  "page",
+] as const;
 export type Section = (typeof sections)[number];
 
 /** What to measure, how thoroughly, and who is told how far it is. */
@@ -43,6 +63,12 @@ export type Plan = Effort & {
    */
   readonly idleSeconds: number;
   readonly restarts: number;
+  /** Whether what a user could take instead takes part in the round trip, and how thoroughly that is measured. */
+  readonly peers: boolean;
+  /** How many wait at once, and how often one action is voted on. */
+  readonly waiters: number;
+  readonly votes: number;
+  readonly trips: Effort & { readonly pauseSeconds: number };
   /** `detail` changes while a step goes on. */
   readonly tell: (step: string, detail?: string) => void;
   /** What a server had to say before the run failed. */
@@ -50,9 +76,15 @@ export type Plan = Effort & {
 };
 
 export type Report = {
+  /** Null where it was not asked for. */
+  roundtrip: Roundtrip | null;
   readonly cells: Cell[];
   readonly footprints: PendingFootprint[];
   readonly restarts: Restart[];
+  readonly waiting: Waiting[];
+  readonly hotActions: HotAction[];
+  readonly hotWorkspace: HotWorkspace[];
+  readonly boardLags: BoardLag[];
   /** Null where it was not asked for, or where no browser was found. */
   page: PageFigures | null;
   readonly evaluations: Evaluation[];
@@ -63,9 +95,14 @@ export type Report = {
 /** Runs the plan, mode by mode. Servers and their data are gone afterwards, also when it fails. */
 export async function runPlan(plan: Plan): Promise<Report> {
   const report: Report = {
+    roundtrip: null,
     cells: [],
     footprints: [],
     restarts: [],
+    waiting: [],
+    hotActions: [],
+    hotWorkspace: [],
+    boardLags: [],
     evaluations: [],
     evidence: null,
     page: null,
@@ -78,17 +115,32 @@ export async function runPlan(plan: Plan): Promise<Report> {
     plan.tell("what evidence costs a life");
     report.evidence = measureEvidence(plan);
   }
-  for (const mode of plan.modes) {
-    const wanted = whats.filter(({ work }) => plan.sections.includes(work));
-    if (wanted.length > 0) {
-      await withPair(mode, plan, (pair) => measureCells(pair, { mode, pending: 0 }, wanted, plan, report));
-    }
-    if (plan.sections.includes("pending")) {
-      await withPair(mode, plan, (pair) => measurePending(pair, mode, plan, report));
-    }
+  if (plan.sections.includes("roundtrip")) {
+    report.roundtrip = await measureRoundtrip({ ...plan, ...plan.trips });
   }
+  for (const mode of plan.modes) await measureMode(mode, plan, report);
   if (plan.sections.includes("page")) report.page = await measureInBrowser(plan);
   return report;
+}
+
+async function measureMode(mode: Mode, plan: Plan, report: Report): Promise<void> {
+  // With some pending nothing can be told without the figures from before there were any.
+  const all = plan.sections.includes("pending");
+  const wanted = whats.filter(({ work }) => all || plan.sections.includes(work));
+  if (wanted.length > 0) {
+    await withPair(mode, plan, (pair) => measureCells(pair, { mode, pending: 0 }, wanted, plan, report));
+  }
+  if (plan.sections.includes("pending")) {
+    await withPair(mode, plan, (pair) => measurePending(pair, mode, plan, report));
+  }
+  if (plan.sections.includes("hot")) {
+    await withPair(mode, plan, (pair) => measureHot(pair, mode, plan, report));
+  }
+  if (plan.sections.includes("waiters")) {
+    await withPair(mode, plan, async (pair) => {
+      report.waiting.push(...(await measureWaiters(pair, mode, { ...plan, wanted: plan.waiters })));
+    });
+  }
 }
 
 /** As people have it: `npm start`, and 1,000 pending. */
@@ -161,4 +213,17 @@ async function measurePending(pair: Pair, mode: Mode, plan: Plan, report: Report
   }
   plan.tell(`${mode}: kill -9 and start again with ${pair.engine.pool.size} pending`);
   report.restarts.push(await measureRestart(pair, mode, plan.restarts));
+}
+
+/** With as many pending as the first level has, as a workspace that is at work has. */
+async function measureHot(pair: Pair, mode: Mode, plan: Plan, report: Report): Promise<void> {
+  const [level = 0] = plan.levels;
+  await fillBoth(pair, level, plan.maxFillSeconds, (at) => plan.tell(`${mode}: filling`, at));
+  plan.tell(`${mode}: ${plan.votes} votes on one action`);
+  report.hotActions.push(...(await measureHotAction(pair, mode, plan.votes)));
+  const { server } = pair.engine;
+  plan.tell(`${mode}: how far the Board is behind`);
+  report.boardLags.push(await measureBoardLag(server, mode, plan.seconds * 3));
+  // Last, because it leaves a directory of some hundred people behind.
+  report.hotWorkspace.push(...(await measureHotWorkspace(server, mode, plan.seconds * 3, plan.tell)));
 }

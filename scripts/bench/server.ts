@@ -33,6 +33,8 @@ export async function startServer(subject: Subject, mode: Mode): Promise<Server>
   return server;
 }
 
+export type Keys = Readonly<Record<"agentKey" | "reviewerKey" | "operatorKey", string>>;
+
 /** One server with data of its own on a port of its own. */
 export class Server {
   readonly subject: Subject;
@@ -44,7 +46,7 @@ export class Server {
   readonly #bundle: Bundle | null;
   #group: Group | null = null;
   #driver: Driver | null = null;
-  #reviewerKey = "";
+  #keys: Keys = { agentKey: "", reviewerKey: "", operatorKey: "" };
 
   /** `built`: what plain workerd is to serve; null to run as `npm start` runs it. */
   constructor(subject: Subject, folder: string, port: number, built: Bundle | null) {
@@ -61,14 +63,13 @@ export class Server {
     const group = this.launch();
     if (this.#bundle === null) await group.firstLine;
     await untilHealthy(this.url, group);
-    const keys = await this.#keys();
-    this.#reviewerKey = keys.reviewerKey;
-    this.#driver = new Driver({ url: this.url, ...keys });
+    this.#keys = await this.#made();
+    this.#driver = new Driver({ url: this.url, ...this.#keys });
   }
 
-  /** The key of the reviewer that the driver decides as. */
-  get reviewerKey(): string {
-    return this.#reviewerKey;
+  /** Those of the agent and of the reviewer that the driver is, and one of who changes the directory. */
+  get keys(): Keys {
+    return this.#keys;
   }
 
   get driver(): Driver {
@@ -110,13 +111,18 @@ export class Server {
   }
 
   /** The floor takes any. `npm start` has made the engine's and left them in the state folder; plain workerd has not. */
-  async #keys(): Promise<{ agentKey: string; reviewerKey: string }> {
-    if (this.subject === "floor") return { agentKey: "agent", reviewerKey: "reviewer" };
+  async #made(): Promise<Keys> {
+    if (this.subject === "floor") return { agentKey: "agent", reviewerKey: "reviewer", operatorKey: "" };
     const made =
       this.#bundle === null
         ? v.parse(DevFile, JSON.parse(readFileSync(join(this.#folder, "dev.json"), "utf8")))
         : await this.#withState((state) => setUp(state, this.url, join(scripts, "starter")));
-    return { agentKey: made.keys["agent:demo"] ?? "", reviewerKey: made.keys["person:bob"] ?? "" };
+    const key = (name: string): string => made.keys[name] ?? "";
+    return {
+      agentKey: key("agent:demo"),
+      reviewerKey: key("person:bob"),
+      operatorKey: key("person:omar"),
+    };
   }
 
   #withState<Made>(work: (state: State) => Made): Made {
@@ -148,7 +154,7 @@ export async function untilHealthy(url: string, group: Group): Promise<number> {
   throw new Error(`${url} does not answer:\n${group.errors()}`);
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   return await new Promise((resolve, reject) => {
     server.once("error", reject);

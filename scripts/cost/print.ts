@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { table } from "../bench/print.ts";
+import { table } from "../bench/table.ts";
 import { assumedActiveMs, billOf, type Line, sumOf } from "./prices.ts";
 import type { Findings, Run } from "./run.ts";
 

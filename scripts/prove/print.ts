@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { table } from "../bench/print.ts";
+import { table } from "../bench/table.ts";
 import { seedVariable, type Extent, type Part } from "./part.ts";
 import type { Score } from "./score.ts";
 

@@ -5,8 +5,10 @@ import { describe, test } from "vitest";
 import { workerdConfig } from "../../scripts/workerd/config.ts";
 import { footprintOf } from "../../scripts/bench/footprint.ts";
 import { Pool } from "../../scripts/bench/load.ts";
-import { table } from "../../scripts/bench/print.ts";
 import { median, medianRound, percentile, ratioOf, summarise } from "../../scripts/bench/statistics.ts";
+import { mostWaiters } from "../../scripts/bench/waiters.ts";
+import { waitingPart } from "../../scripts/bench/print-many.ts";
+import { table } from "../../scripts/bench/table.ts";
 
 describe("statistics", () => {
   const hundred = Array.from({ length: 100 }, (_, index) => 100 - index);
@@ -55,6 +57,25 @@ describe("the load", () => {
     expect(new Set(taken)).toEqual(new Set(ids));
     expect(pool.take()).toBeUndefined();
     expect(pool.size).toBe(0);
+  });
+});
+
+describe("waiters", () => {
+  test("as many as are wanted, or as the limit of open files leaves room for", ({ expect }) => {
+    expect(mostWaiters(10_000, "workerd", 20_000)).toBe(10_000);
+    expect(mostWaiters(10_000, "start", 20_000)).toBe(4_000);
+    expect(mostWaiters(10_000, "workerd", 1_024)).toBe(0);
+    expect(mostWaiters(10_000, "start", null)).toBe(10_000);
+  });
+
+  test("fewer than wanted are told together with the limit", ({ expect }) => {
+    const told = summarise([1], 1_000);
+    const line = { mode: "start", subject: "engine", memory: null, dropped: 0, told, untold: 0 } as const;
+    const held = (count: number): string =>
+      waitingPart([{ ...line, wanted: 10_000, held: count, descriptors: 20_000 }]);
+    expect(held(4_000)).toContain("20000 files and connections");
+    expect(held(10_000)).not.toContain("files and connections");
+    expect(waitingPart([])).toBe("");
   });
 });
 
