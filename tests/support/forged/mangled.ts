@@ -88,3 +88,7 @@ export function respelled(dice: Dice, text: string, unused: 2 | 4): string {
   const other = value ^ (1 + dice.below(2 ** unused - 1));
   return `${text.slice(0, -1)}${all[other] ?? ""}`;
 }
+
+/** One of a list that may hold `undefined`. */
+export const oneOf = <Value>(dice: Dice, list: readonly Value[]): Value | undefined =>
+  list[dice.below(list.length)];
