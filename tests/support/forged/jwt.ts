@@ -135,7 +135,11 @@ export function tokenAttacks(dice: Dice, material: TokenMaterial): Record<string
       jws({ ...header, alg: "HS256" }, wanted(), hmac(dice.pick(spellingsOf(own)))),
     "a shared secret under the genuine algorithm": () =>
       jws(header, wanted(), hmac(dice.pick(spellingsOf(own)))),
-    "another's key under our kid": () => withKey({ ...header, alg: stranger().alg }),
+    "another's key under our kid": () =>
+      withKey(
+        header,
+        strangers.find(({ alg }) => alg === own.alg),
+      ),
     "another's key under its own kid": () => {
       const pair = stranger();
       return withKey({ ...header, alg: pair.alg, kid: pair.kid }, pair);
@@ -189,4 +193,20 @@ export function tokenAttacks(dice: Dice, material: TokenMaterial): Record<string
     "claims that are signed without": () =>
       `${partOf(genuine(), 0)}.${encode({ ...claims(), extra: dice.below(1_000_000) })}.${partOf(genuine(), 2)}`,
   };
+}
+
+/** Answers `fetch` from a table of JSON by address; 404 for any other. */
+export const fetchFrom =
+  (table: () => Readonly<Record<string, unknown>>): typeof fetch =>
+  (input) => {
+    const address = input instanceof Request ? input.url : String(input);
+    const found = table()[address];
+    return Promise.resolve(found === undefined ? new Response("{}", { status: 404 }) : Response.json(found));
+  };
+
+/** The signature of a token in another spelling of the same bytes, where it has bits to spare: nothing that it says is another. */
+export function respelledSignature(dice: Dice, token: string): string {
+  const unused = [0, 0, 4, 2] as const;
+  const bits = unused[(token.length - token.lastIndexOf(".") - 1) % 4] ?? 0;
+  return bits === 0 ? token : mangled.respelled(dice, token, bits);
 }
