@@ -91,6 +91,18 @@ export const parts: readonly Part[] = [
     controls: 8,
   },
   {
+    name: "forged",
+    proves:
+      "T6, T13, T15, T20, T21: no API key, session, sign-in link, ticket, setup token, workload's token, Cloudflare Access token, webhook or grant is taken that is forged, stale, used already, somebody else's, another workspace's or spelt otherwise. The controls are the product without one of its checks, for every one of them.",
+    unit: "requests",
+    runs: { files: ["tests/unit/forged.test.ts"] },
+    size: "HOLDPOINT_FORGED",
+    quick: 3_600,
+    whole: 1_000_000,
+    shards: 2,
+    controls: 139,
+  },
+  {
     name: "upgrade",
     proves:
       "Actions that an engine from before there was a chain has left are opened by this one with everything in them, also when it is killed at any write of the change. The control makes the change without a transaction.",

@@ -32,30 +32,28 @@ export type Door = {
 /** How many requests all doors together are tried with; HOLDPOINT_SEED says which. */
 const wanted = Number(process.env["HOLDPOINT_FORGED"] ?? 18_000);
 const seed = Number(process.env["HOLDPOINT_SEED"] ?? 20_261_123);
-/** The files that share them. */
-const doors = 9;
-const share = Math.ceil(wanted / doors);
-
 const part = "forged";
 /** Tries of one attack on a variant: the dice may give a few that change nothing it looks at. */
 const tries = 40;
 
-/** The campaign on one door, and a control for every check of it. */
-export function defendDoor({ title, open, holes }: Door): void {
-  beforeAll(() => {
-    vi.useFakeTimers({ toFake: ["Date"], now });
-    // What a variant fails with says nothing.
-    vi.spyOn(console, "error").mockImplementation(() => undefined);
-    vi.spyOn(console, "warn").mockImplementation(() => undefined);
-  });
-  afterAll(() => {
-    vi.useRealTimers();
-    vi.restoreAllMocks();
-    vi.unstubAllGlobals();
-    forgetVariants();
-  });
+/** The campaign on one of so many doors, and a control for every check of it. */
+export function defendDoor({ title, open, holes }: Door, doors: number): void {
+  const share = Math.ceil(wanted / doors);
 
-  describe(title, () => {
+  describe(`${title}, ${part}`, () => {
+    beforeAll(() => {
+      vi.useFakeTimers({ toFake: ["Date"], now });
+      // What a variant fails with says nothing.
+      vi.spyOn(console, "error").mockImplementation(() => undefined);
+      vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    });
+    afterAll(() => {
+      vi.useRealTimers();
+      vi.restoreAllMocks();
+      vi.unstubAllGlobals();
+      forgetVariants();
+    });
+
     test(
       `of ${share} that are forged, stale, replayed or tampered with, none gets in, and in every round a genuine one does`,
       {
@@ -98,7 +96,8 @@ async function getsIn(
   genuine: Stage["genuine"],
   attack: (() => Promise<boolean>) | undefined,
 ): Promise<boolean> {
-  for (let made = 0; attack !== undefined && made < tries; made += 1) {
+  if (attack === undefined) throw new Error("there is no such attack");
+  for (let made = 0; made < tries; made += 1) {
     await isIn(genuine);
     if (await isIn(attack)) return true;
   }
@@ -108,7 +107,7 @@ async function getsIn(
 /** A few tries of every attack: which of them got in. */
 async function waysIn({ genuine, attacks }: Stage): Promise<string[]> {
   const found = new Set<string>();
-  for (let made = 0; made < 4; made += 1) {
+  for (let made = 0; made < 2; made += 1) {
     await isIn(genuine);
     for (const [name, attack] of Object.entries(attacks)) if (await isIn(attack)) found.add(name);
   }

@@ -17,7 +17,16 @@ export type Pair = {
 export const encode = (value: unknown): string =>
   Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
 
+const kept = new Map<string, Pair>();
+
+/** The same for the same name: to make a pair takes longer than to try everything on it. */
 export function pairOf(alg: "RS256" | "ES256" | "EdDSA", kid: string): Pair {
+  const known = kept.get(`${alg} ${kid}`) ?? newPair(alg, kid);
+  kept.set(`${alg} ${kid}`, known);
+  return known;
+}
+
+function newPair(alg: "RS256" | "ES256" | "EdDSA", kid: string): Pair {
   const pairs = {
     RS256: () => generateKeyPairSync("rsa", { modulusLength: 2_048 }),
     ES256: () => generateKeyPairSync("ec", { namedCurve: "P-256" }),

@@ -1,13 +1,13 @@
 import { vi } from "vitest";
-import { defendDoor, type Hole } from "../support/forged/campaign.ts";
-import { must, now, origin, type Sent } from "../support/forged/gate.ts";
-import { foreignOrigins, fromElsewhere, passTexts } from "../support/forged/passes.ts";
-import { before, newKey, person, staffed } from "../support/forged/staff.ts";
+import type { Door, Hole } from "../campaign.ts";
+import { must, now, origin, type Sent } from "../gate.ts";
+import { foreignOrigins, fromElsewhere, passTexts } from "../passes.ts";
+import { before, newKey, person, staffed } from "../staff.ts";
 
 const hour = 3_600_000;
 
 const passes = "objects/registry/rows/passes.ts";
-const sessions = "objects/registry/sessions.ts";
+const sessionsFile = "objects/registry/sessions.ts";
 const auth = "workers/auth.ts";
 const known = "workers/known.ts";
 const cookie = "workers/cookie.ts";
@@ -36,7 +36,7 @@ const holes: readonly Hole[] = [
     without: "looking whether the key that it began with is in force",
     changes: [
       {
-        file: sessions,
+        file: sessionsFile,
         from: "return session === null || liveKey(sql, session.keyId, null, now) === null ?",
         to: "return session === null ?",
       },
@@ -50,7 +50,7 @@ const holes: readonly Hole[] = [
   },
   {
     without: "forgetting it when somebody signs out",
-    changes: [{ file: sessions, from: 'deletePass(sql, "session", hash);', to: "" }],
+    changes: [{ file: sessionsFile, from: 'deletePass(sql, "session", hash);', to: "" }],
     way: "signed out of",
   },
   {
@@ -155,7 +155,7 @@ const holes: readonly Hole[] = [
       by: "the shape of what is stored of each kind",
       changes: [
         {
-          file: sessions,
+          file: sessionsFile,
           from: "findPass(sql, SessionRecord,",
           to: "findPass(sql, v.looseObject({ keyId: v.string() }),",
         },
@@ -180,7 +180,7 @@ const holes: readonly Hole[] = [
 
 const csrf = ["x-holdpoint-csrf", "1"] as const;
 
-defendDoor({
+export const sessions: Door = {
   title: "T6 T20 T21 a session",
   holes,
   open: (changes, dice) => {
@@ -285,14 +285,12 @@ defendDoor({
         },
         "every other origin": async () => {
           for (const from of foreignOrigins(dice, origin)) {
-            if (
-              await is({ method: "POST", headers: [...shown(genuine.text).headers, csrf, ["origin", from]] })
-            )
-              return true;
+            const headers = [...shown(genuine.text).headers, csrf, ["origin", from] as const];
+            if (await is({ method: "POST", headers })) return true;
           }
           return false;
         },
       },
     };
   },
-});
+};

@@ -1,18 +1,10 @@
 import { vi } from "vitest";
-import { defendDoor, type Hole } from "../support/forged/campaign.ts";
-import { must, now, origin, type Sent } from "../support/forged/gate.ts";
-import {
-  fetchFrom,
-  jws,
-  pairOf,
-  respelledSignature,
-  signerOf,
-  tokenAttacks,
-  type Claims,
-} from "../support/forged/jwt.ts";
-import * as mangled from "../support/forged/mangled.ts";
-import { fromElsewhere } from "../support/forged/passes.ts";
-import { newKey, staffed } from "../support/forged/staff.ts";
+import type { Door, Hole } from "../campaign.ts";
+import { must, now, origin, type Sent } from "../gate.ts";
+import { fetchFrom, jws, pairOf, respelledSignature, signerOf, tokenAttacks, type Claims } from "../jwt.ts";
+import * as mangled from "../mangled.ts";
+import { fromElsewhere } from "../passes.ts";
+import { newKey, staffed } from "../staff.ts";
 
 const file = "workers/access.ts";
 const identity = "core/identity.ts";
@@ -165,7 +157,7 @@ const settings = {
   HOLDPOINT_ACCESS_WORKSPACE: "acme",
 };
 
-defendDoor({
+export const access: Door = {
   title: "T6 T7 T20 a token of Cloudflare Access",
   holes,
   open: (changes, dice) => {
@@ -359,4 +351,4 @@ defendDoor({
       attacks: Object.fromEntries(Object.entries(requests).map(([name, forge]) => [name, () => is(forge())])),
     };
   },
-});
+};

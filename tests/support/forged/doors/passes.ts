@@ -1,7 +1,7 @@
-import { defendDoor, type Hole } from "../support/forged/campaign.ts";
-import { must, now, origin, type Sent } from "../support/forged/gate.ts";
-import { foreignOrigins, passTexts } from "../support/forged/passes.ts";
-import { newKey, person, staffed } from "../support/forged/staff.ts";
+import type { Door, Hole } from "../campaign.ts";
+import { must, now, origin, type Sent } from "../gate.ts";
+import { foreignOrigins, passTexts } from "../passes.ts";
+import { newKey, person, staffed } from "../staff.ts";
 
 const minute = 60_000;
 
@@ -98,7 +98,7 @@ const signIn = (token: unknown, headers: Sent["headers"] = page): Sent => ({
   body: JSON.stringify({ token }),
 });
 
-defendDoor({
+export const links: Door = {
   title: "T6 T11 a sign-in link",
   holes: linkHoles,
   open: (changes, dice) => {
@@ -185,7 +185,7 @@ defendDoor({
       },
     };
   },
-});
+};
 
 const ticketHoles: readonly Hole[] = [
   {
@@ -199,7 +199,11 @@ const ticketHoles: readonly Hole[] = [
     way: "a colleague's",
   },
   { without: "an end", changes: [noEnd], way: "over" },
-  { without: "the hash", changes: [anyHash], way: "made up" },
+  {
+    without: "the hash",
+    changes: [anyHash, { file: sessions, from: "return ticket.holder === holder;", to: "return true;" }],
+    way: "made up",
+  },
   {
     without: "its being used up by whoever shows it",
     changes: [
@@ -255,7 +259,7 @@ const ticketHoles: readonly Hole[] = [
   },
 ];
 
-defendDoor({
+export const tickets: Door = {
   title: "T6 T21 a ticket",
   holes: ticketHoles,
   open: (changes, dice) => {
@@ -321,4 +325,4 @@ defendDoor({
       },
     };
   },
-});
+};

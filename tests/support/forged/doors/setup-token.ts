@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { defendDoor, type Hole } from "../support/forged/campaign.ts";
-import { Gate, type Sent } from "../support/forged/gate.ts";
-import * as mangled from "../support/forged/mangled.ts";
-import { newKey, staffed } from "../support/forged/staff.ts";
+import type { Door, Hole } from "../campaign.ts";
+import { Gate, type Sent } from "../gate.ts";
+import * as mangled from "../mangled.ts";
+import { newKey, staffed } from "../staff.ts";
 
 const file = "workers/routes/engine.ts";
 const auth = "workers/auth.ts";
@@ -55,7 +55,7 @@ const holes: readonly Hole[] = [
 
 const token = "a-Setup-token.Of_this-engine0123456789";
 
-defendDoor({
+export const setupToken: Door = {
   title: "T6 the setup token",
   holes,
   open: (changes, dice) => {
@@ -119,4 +119,4 @@ defendDoor({
       },
     };
   },
-});
+};
