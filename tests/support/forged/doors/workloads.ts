@@ -209,7 +209,7 @@ export const workloads: Door = {
         return made({ repository: undefined, ...readings });
       },
       "claims that fit two agents": () => made({ repository: undefined, team: "both" }),
-      "claims that fit nobody": () => made({ repository: undefined, team: word() }),
+      "claims that fit nobody": () => made({ repository: undefined, team: `x${word()}` }),
       "claims of a prototype": () =>
         made({ repository: undefined, ["__proto__x"]: 1, constructor: { name: "acme/shop" } }),
       "for an agent that is off": () => made({ repository: undefined, team: "idle" }),
