@@ -103,6 +103,18 @@ export const parts: readonly Part[] = [
     controls: 139,
   },
   {
+    name: "forged-http",
+    proves:
+      "T6: the same forgeries over HTTP, at a real engine's own addresses, let nobody in either. The controls are engines that are built without one check.",
+    unit: "requests",
+    runs: { files: ["tests/e2e/forged.test.ts"] },
+    size: "HOLDPOINT_FORGED_HTTP",
+    quick: null,
+    whole: 6_000,
+    controls: 2,
+    waits: true,
+  },
+  {
     name: "upgrade",
     proves:
       "Actions that an engine from before there was a chain has left are opened by this one with everything in them, also when it is killed at any write of the change. The control makes the change without a transaction.",
