@@ -95,14 +95,19 @@ export function foreignOrigins(dice: Dice, origin: string): string[] {
 }
 
 /** What another site may make a browser send that is signed in here: its cookie is the genuine one. */
-export function fromElsewhere(dice: Dice, origin: string, genuine: Sent): Record<string, () => Sent> {
+export function fromElsewhere(
+  dice: Dice,
+  origin: string,
+  genuine: Sent,
+  origins = foreignOrigins,
+): Record<string, () => Sent> {
   const { headers: own } = genuine;
   const csrf = ["x-holdpoint-csrf", "1"] as const;
   const writes = (): Pick<Sent, "method" | "path"> => ({
     method: dice.pick(["POST", "PUT", "DELETE"]),
     path: "/v1/who",
   });
-  const foreign = (): string => dice.pick(foreignOrigins(dice, origin));
+  const foreign = (): string => dice.pick(origins(dice, origin));
   return {
     "a write from another origin": () => ({ ...writes(), headers: [...own, csrf, ["origin", foreign()]] }),
     "a write from no origin": () => ({ ...writes(), headers: [...own, csrf] }),
