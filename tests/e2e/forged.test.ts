@@ -272,7 +272,7 @@ function tokens(dice: Dice, said: Record<string, unknown>, sentAs: (token: strin
   return { genuine: () => isIn(engine.url, sentAs(genuine)), attacks: within(Object.fromEntries(sent), "/") };
 }
 
-describe("a real engine", () => {
+describe("T6 a real engine", () => {
   test.for(Object.keys(doors))(
     "lets nobody in with what is forged: %s",
     { timeout: 3_600_000 },

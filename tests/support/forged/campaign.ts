@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, test, vi } from "vitest";
+import { afterAll, beforeAll, test, vi } from "vitest";
 import { Dice } from "../dice.ts";
 import { proven } from "../proof.ts";
 import { now } from "./gate.ts";
@@ -22,7 +22,7 @@ export type Hole = {
 };
 
 export type Door = {
-  /** As in "T6 forged …". */
+  /** What is forged there. */
   readonly title: string;
   /** Opens the product, with these changes, and sets the stage. */
   readonly open: (changes: readonly Change[], dice: Dice) => Stage | Promise<Stage>;
@@ -36,59 +36,57 @@ const part = "forged";
 /** Tries of one attack on a variant: the dice may give a few that change nothing it looks at. */
 const tries = 40;
 
-/** The campaign on one of so many doors, and a control for every check of it. */
+/** The campaign on one of so many doors, and a control for every check of it. Called inside a `describe` of its own. */
 export function defendDoor({ title, open, holes }: Door, doors: number): void {
   const share = Math.ceil(wanted / doors);
 
-  describe(`${title}, ${part}`, () => {
-    beforeAll(() => {
-      vi.useFakeTimers({ toFake: ["Date"], now });
-      // What a variant fails with says nothing.
-      vi.spyOn(console, "error").mockImplementation(() => undefined);
-      vi.spyOn(console, "warn").mockImplementation(() => undefined);
-    });
-    afterAll(() => {
-      vi.useRealTimers();
-      vi.restoreAllMocks();
-      vi.unstubAllGlobals();
-      forgetVariants();
-    });
+  beforeAll(() => {
+    vi.useFakeTimers({ toFake: ["Date"], now });
+    // What a variant fails with says nothing.
+    vi.spyOn(console, "error").mockImplementation(() => undefined);
+    vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  });
+  afterAll(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+    forgetVariants();
+  });
 
-    test(
-      `of ${share} that are forged, stale, replayed or tampered with, none gets in, and in every round a genuine one does`,
-      {
-        timeout: 3_600_000,
-      },
-      async ({ expect }) => {
-        const { genuine, attacks } = await open([], new Dice(seed));
-        const ways = Object.entries(attacks);
-        const inside: string[] = [];
-        let made = 0;
-        while (made < share) {
-          if (!(await genuine())) inside.push("the genuine one did not get in");
-          for (const [name, attack] of ways) {
-            if (await attack()) inside.push(name);
-            made += 1;
-          }
-          if (inside.length > 0) break;
+  test(
+    `of ${share} that are forged, stale, replayed or tampered with, none gets in, and in every round a genuine one does`,
+    {
+      timeout: 3_600_000,
+    },
+    async ({ expect }) => {
+      const { genuine, attacks } = await open([], new Dice(seed));
+      const ways = Object.entries(attacks);
+      const inside: string[] = [];
+      let made = 0;
+      while (made < share) {
+        if (!(await genuine())) inside.push("the genuine one did not get in");
+        for (const [name, attack] of ways) {
+          if (await attack()) inside.push(name);
+          made += 1;
         }
-        expect(inside, `seed ${seed}`).toEqual([]);
-        proven({ part, trials: made, seed, notes: `${title}: ${ways.length} ways to forge` });
-      },
-    );
-
-    test.for(holes)("would get in without $without", { timeout: 60_000 }, async (hole, { expect }) => {
-      const { way, changes, covered } = hole;
-      if (covered !== undefined) {
-        const stage = await open(changes, new Dice(1));
-        expect(Object.keys(stage.attacks)).toContain(way);
-        expect(await waysIn(stage), covered.by).toEqual([]);
+        if (inside.length > 0) break;
       }
-      const { genuine, attacks } = await open([...changes, ...(covered?.changes ?? [])], new Dice(1));
-      expect(await getsIn(genuine, attacks[way])).toBe(true);
-      const notes = covered === undefined ? "" : `without ${hole.without}: covered by ${covered.by}`;
-      proven({ part, controls: { found: 1, of: 1 }, notes });
-    });
+      expect(inside, `seed ${seed}`).toEqual([]);
+      proven({ part, trials: made, seed, notes: `${title}: ${ways.length} ways to forge` });
+    },
+  );
+
+  test.for(holes)("would get in without $without", { timeout: 60_000 }, async (hole, { expect }) => {
+    const { way, changes, covered } = hole;
+    if (covered !== undefined) {
+      const stage = await open(changes, new Dice(1));
+      expect(Object.keys(stage.attacks)).toContain(way);
+      expect(await waysIn(stage), covered.by).toEqual([]);
+    }
+    const { genuine, attacks } = await open([...changes, ...(covered?.changes ?? [])], new Dice(1));
+    expect(await getsIn(genuine, attacks[way])).toBe(true);
+    const notes = covered === undefined ? "" : `without ${hole.without}: covered by ${covered.by}`;
+    proven({ part, controls: { found: 1, of: 1 }, notes });
   });
 }
 

@@ -158,7 +158,7 @@ const settings = {
 };
 
 export const access: Door = {
-  title: "T6 T7 T20 a token of Cloudflare Access",
+  title: "a token of Cloudflare Access",
   holes,
   open: (changes, dice) => {
     const { gate, acme } = staffed(changes, settings);

@@ -163,7 +163,7 @@ const backwards = (bytes: Buffer): Buffer => Buffer.from(Array.from(bytes).toRev
 const order = 2n ** 252n + 27742317777372353535851937790883648493n;
 
 export const grants: Door = {
-  title: "T5 T6 T9 a grant, as the client verifies it",
+  title: "a grant, as the client verifies it",
   holes,
   open: (changes, dice) => {
     const { verifyGrant } = clientWith(changes);

@@ -113,7 +113,7 @@ const holes: readonly Hole[] = [
 ];
 
 export const keys: Door = {
-  title: "T6 T15 an API key",
+  title: "an API key",
   holes,
   open: (changes, dice) => {
     const { gate, acme, rival } = staffed(changes);

@@ -99,7 +99,7 @@ const signIn = (token: unknown, headers: Sent["headers"] = page): Sent => ({
 });
 
 export const links: Door = {
-  title: "T6 T11 a sign-in link",
+  title: "a sign-in link",
   holes: linkHoles,
   open: (changes, dice) => {
     const { gate, acme, rival } = staffed(changes);
@@ -260,7 +260,7 @@ const ticketHoles: readonly Hole[] = [
 ];
 
 export const tickets: Door = {
-  title: "T6 T21 a ticket",
+  title: "a ticket",
   holes: ticketHoles,
   open: (changes, dice) => {
     const { gate, acme, rival } = staffed(changes);

@@ -181,7 +181,7 @@ const holes: readonly Hole[] = [
 const csrf = ["x-holdpoint-csrf", "1"] as const;
 
 export const sessions: Door = {
-  title: "T6 T20 T21 a session",
+  title: "a session",
   holes,
   open: (changes, dice) => {
     const { gate, acme, rival } = staffed(changes);

@@ -56,7 +56,7 @@ const holes: readonly Hole[] = [
 const token = "a-Setup-token.Of_this-engine0123456789";
 
 export const setupToken: Door = {
-  title: "T6 the setup token",
+  title: "the setup token",
   holes,
   open: (changes, dice) => {
     const { gate, acme } = staffed(changes, { HOLDPOINT_SETUP_TOKEN: token });

@@ -121,7 +121,7 @@ type Message = { id: string; time: string; body: string; signature: string };
 const secretOf = (bytes: Buffer): string => `whsec_${bytes.toString("base64")}`;
 
 export const webhooks: Door = {
-  title: "T6 T13 a webhook, as the client verifies it",
+  title: "a webhook, as the client verifies it",
   holes,
   open: (changes, dice) => {
     const { verifyWebhook } = clientWith(changes);

@@ -32,7 +32,7 @@ const listed = [
 ];
 
 export const workloads: Door = {
-  title: "T6 T8 T15 a workload's token",
+  title: "a workload's token",
   holes,
   open: (changes, dice) => {
     const { gate, acme, rival } = staffed(changes);
