@@ -91,6 +91,30 @@ export const parts: readonly Part[] = [
     controls: 8,
   },
   {
+    name: "forged",
+    proves:
+      "T6, T13, T15, T20, T21: no API key, session, sign-in link, ticket, setup token, workload's token, Cloudflare Access token, webhook or grant is taken that is forged, stale, used already, somebody else's, another workspace's or spelt otherwise. The controls are the product without one of its checks, for every one of them.",
+    unit: "requests",
+    runs: { files: ["tests/unit/forged.test.ts"] },
+    size: "HOLDPOINT_FORGED",
+    quick: 3_600,
+    whole: 1_000_000,
+    shards: 2,
+    controls: 139,
+  },
+  {
+    name: "forged-http",
+    proves:
+      "T6: the same forgeries over HTTP, at a real engine's own addresses, let nobody in either. The controls are engines that are built without one check.",
+    unit: "requests",
+    runs: { files: ["tests/e2e/forged.test.ts"] },
+    size: "HOLDPOINT_FORGED_HTTP",
+    quick: null,
+    whole: 6_000,
+    controls: 2,
+    waits: true,
+  },
+  {
     name: "upgrade",
     proves:
       "What engines of every earlier schema have left, actions, Boards, Registries and ledgers, is opened by this one with everything in it, also when it is killed at any write of the change; what the next one adds is opened by this one, and what it must not overlook is refused. The controls make the change without a transaction.",
