@@ -212,7 +212,9 @@ describe("T12 at each send", () => {
 });
 
 describe("without queues", () => {
-  test("the action's own call feeds the Board a moment later and the deliveries follow", async ({ expect }) => {
+  test("the action's own call feeds the Board a moment later and the deliveries follow", async ({
+    expect,
+  }) => {
     const workspace = await openWorkspace("q-none");
     const id = await denied(workspace);
     const { seq } = await outboxOf(workspace, id);
