@@ -63,7 +63,10 @@ describe("generated requests", () => {
     console.log(`generated: ${wanted}, HOLDPOINT_SEED=${seed}`);
     const setupToken = readFileSync(join(place.folder, "setup-token"), "utf8").trim();
     const policy = starterPolicy();
-    const outcome = await campaign({ engine: engine.url, document, setupToken, policy, seed, wanted });
+    const onProgress = (requests: number, faults: number): void =>
+      console.log(`generated: ${requests} of ${wanted}, ${faults} kinds of faults`);
+    const settings = { engine: engine.url, document, setupToken, policy };
+    const outcome = await campaign({ ...settings, seed, wanted, onProgress });
     const notes = print(outcome);
     expect(outcome.faults.map(({ operation, status, what }) => `${operation} ${status} ${what}`)).toEqual([]);
     const { missing, stale } = coverageOf(document, outcome.met);

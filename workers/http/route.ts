@@ -5,7 +5,6 @@ import type { Snapshot } from "../../schemas/snapshot.ts";
 import type { Standing } from "../../schemas/standing.ts";
 import { redactWords } from "../secrets/redact.ts";
 import { parseWith } from "./body.ts";
-import { ProblemError } from "./problem.ts";
 
 /** What a handler is given: parsed, authenticated, and nothing taken on trust from the request. */
 export type Call<Body> = {
@@ -83,19 +82,12 @@ export function withBody<Schema extends v.GenericSchema>(line: Line<Schema>): Ro
   return {
     ...rest,
     handle: async (call) => {
-      // What does not fit is said of what was sent. A list without items would pass for an object without fields.
-      if (Array.isArray(call.body)) throw notAnObject();
+      // What does not fit is said of what was sent.
       const body = parseWith(line.body, call.body);
       return handle({ ...call, body: line.words === undefined ? body : await withoutSecrets(line, call) });
     },
   };
 }
-
-const notAnObject = (): ProblemError =>
-  new ProblemError("invalid_body", {
-    detail: "Send a JSON object.",
-    errors: [{ pointer: "", detail: "is not a JSON object" }],
-  });
 
 async function withoutSecrets<Schema extends v.GenericSchema>(
   { body: schema, words = [] }: Line<Schema>,

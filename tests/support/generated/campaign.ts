@@ -47,6 +47,8 @@ export type Campaign = {
   readonly seed: number;
   /** The least requests that are made. */
   readonly wanted: number;
+  /** Hears of how many have been made, after each workspace. */
+  readonly onProgress?: (requests: number, faults: number) => void;
 };
 
 /** What has been asked and answered so far. */
@@ -81,7 +83,7 @@ class Tally {
 }
 
 /** Asks one workspace after the other, each with what is there to be asked about in it, until enough has been asked. */
-export async function campaign({ wanted, seed, ...asked }: Campaign): Promise<Outcome> {
+export async function campaign({ wanted, seed, onProgress, ...asked }: Campaign): Promise<Outcome> {
   const { document, engine } = asked;
   const dice = new Dice(seed);
   const tally = new Tally();
@@ -100,6 +102,7 @@ export async function campaign({ wanted, seed, ...asked }: Campaign): Promise<Ou
       await draws(stage, drawing, tally, Math.min(wanted, tally.requests + perStage));
       tally.who = "a life";
       await forgotten(stage);
+      onProgress?.(tally.requests, tally.faults.size);
     }
   } finally {
     agent.destroy();

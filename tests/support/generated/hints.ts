@@ -33,6 +33,7 @@ const byName: Readonly<Record<string, Draw>> = {
   onBehalfOf: (dice) => rarely(dice, "person:omar"),
   callback: () => null,
   preconditions: (dice) => rarely(dice, { version: 1 }),
+  context: (dice) => dice.pick([null, {}, { ticket: "OPS-311", diff: ["a"] }]),
   rollbackPlan: (dice) => rarely(dice, { argv: ["undo"] }),
   document: (dice, known) => known.named(dice, "policy"),
   version: (dice, known) => known.named(dice, "version"),

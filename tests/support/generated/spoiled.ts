@@ -67,6 +67,7 @@ const others = [null, true, false, [], {}, [[]], { a: 1 }, "x", 7] as const;
 const damages: readonly ((dice: Dice, value: unknown) => unknown)[] = [
   () => missing,
   () => null,
+  (_, value) => (isObject(value) ? Object.values(value) : isText(value) ? value.split("") : value),
   (dice) => dice.pick(others),
   (dice) => dice.pick(oddTexts),
   (dice) => dice.pick(oddNumbers),
