@@ -7,6 +7,7 @@ import { familyOf } from "./hints.ts";
 import { Known } from "./known.ts";
 import {
   actionLives,
+  agreements,
   brokenGlass,
   forgotten,
   keyring,
@@ -123,7 +124,8 @@ async function draws(stage: Stage, drawing: Requests, tally: Tally, end: number)
 async function livesOf(stage: Stage, document: Document, drawing: Requests): Promise<void> {
   const erased = await actionLives(stage);
   await sweepOf(stage, document, drawing, erased);
-  for (const live of [brokenGlass, upkeep, keyring, pageVisit, unknowns, otherPolicies]) await live(stage);
+  const lives = [agreements, brokenGlass, upkeep, keyring, pageVisit, unknowns, otherPolicies];
+  for (const live of lives) await live(stage);
 }
 
 function furnish(known: Known, { policy, workspace }: Stage): void {

@@ -53,6 +53,13 @@ export async function actionLives(stage: Stage): Promise<string> {
   await reported(claim, "succeeded");
   await ask("omar", "POST", `${one.on}/rollback`, reason);
   await reported(await ask("demo", "POST", `${one.on}/claim`, { digest }), "failed");
+  for (const part of ["", "/events", "/card"]) await ask("bob", "GET", `${one.on}${part}`);
+  // It is over, so that none of this comes to anything.
+  await ask("bob", "POST", `${one.on}/votes`, { decision: "approve", digest });
+  for (const name of ["cancel", "revoke", "rollback"]) await ask("omar", "POST", `${one.on}/${name}`, reason);
+  await ask("demo", "POST", `${one.on}/claim`, { digest });
+  await ask("demo", "POST", `${one.on}/heartbeat`, { lease: claim["lease"], fence: claim["fence"] });
+  await reported(claim, "succeeded");
   await ask("bob", "POST", `${one.on}/feedback`, { label: "harm" });
   await ask("bob", "POST", "/v1/votes/batch", { items: [{ action: one.id, digest, decision: "approve" }] });
   const revoked = await made();
@@ -153,6 +160,8 @@ export async function keyring(stage: Stage): Promise<void> {
   const size = Number(first["size"]);
   await ask("auditor", "GET", `/v1/ledger/consistency?from=1&to=${Number.isFinite(size) ? size : 1}`);
   await ask("auditor", "GET", "/v1/evidence");
+  await ask("stranger", "GET", `/checkpoint?workspace=${stage.workspace}`);
+  await as("POST", "/v1/policy/replay", { days: 1 });
 }
 
 /** A person on the page, who opens it, follows what happens and leaves. */
@@ -183,6 +192,8 @@ export async function unknowns(stage: Stage): Promise<void> {
   const example = { name: "a", request: asked, expect: { outcome: "gate" } };
   await ask("omar", "POST", "/v1/policy/evaluate", { request: asked, version });
   await ask("omar", "POST", "/v1/policy/test", { examples: [example], version });
+  await ask("omar", "POST", "/v1/policy/test", { examples: [example] });
+  await ask("omar", "POST", "/v1/policy/diff", { document: stage.policy });
   await ask("omar", "POST", "/v1/policy/replay", { days: 1, version });
   await ask("omar", "POST", "/v1/policy/activate", { version });
   await ask("omar", "POST", "/v1/sign-in-links", { person: "person:nobody" });
@@ -208,6 +219,20 @@ export async function otherPolicies(stage: Stage): Promise<void> {
   for (const _ of ["once", "again"]) await made();
   await ask("demo", "POST", "/v1/actions/batch", { items: [{ action: request }] });
   await ask("omar", "POST", "/v1/policy/activate", { version });
+}
+
+/** What the other operator has to agree to, and what comes to nothing as nobody waits for it. */
+export async function agreements(stage: Stage): Promise<void> {
+  if (stage.operators === 1) return;
+  const { ask } = asksOf(stage);
+  const purge = { confirm: stage.workspace, cancelRunning: true, ...reason };
+  const asked = [
+    await ask("omar", "DELETE", "/v1/groups/dba"),
+    await ask("omar", "DELETE", "/v1/people/carol"),
+    await ask("omar", "PUT", "/v1/people/eve", { name: "Eve", sameAs: ["person:bob"] }),
+    await ask("omar", "POST", "/v1/workspace/purge", purge),
+  ];
+  for (const { id } of asked) await ask("omar", "POST", `/v1/actions/${String(id)}/cancel`, reason);
 }
 
 /** The end of a workspace. */

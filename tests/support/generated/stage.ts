@@ -11,6 +11,7 @@ export type Callers = Record<string, Readonly<Record<string, string>>>;
 /** One workspace with people, agents, a policy and everybody's keys, behind the proxy. */
 export type Stage = {
   readonly workspace: string;
+  readonly operators: 1 | 2;
   readonly callers: Callers;
   readonly policy: PolicyInput;
   /** Sends one request through the proxy. */
@@ -65,7 +66,7 @@ export async function stageOf(place: Place, workspace: string, operators: 1 | 2)
     const type = text === null ? {} : { "content-type": "application/json" };
     return send({ method, path, headers: { ...callers[who], ...type }, body: text });
   };
-  const stage = { workspace, callers, policy, send, ask };
+  const stage = { workspace, operators, callers, policy, send, ask };
   const done: Done = async (...asked) => {
     const { status, text } = await ask(...asked);
     if (status >= 300) throw new Error(`${asked.slice(0, 3).join(" ")}: ${status} ${text}`);
