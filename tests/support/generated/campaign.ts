@@ -100,7 +100,8 @@ export async function campaign({ wanted, seed, onProgress, ...asked }: Campaign)
       const drawing = new Requests(document, dice, tally.known, stage.callers);
       if (round === 0) await sweep(stage, document, drawing);
       if (round < 2 || round % 5 === 0) await livesOf(stage, document, drawing);
-      await draws(stage, drawing, tally, Math.min(wanted, tally.requests + perStage));
+      // The first of each kind are lived in only, so that nothing drawn stands in the way of a life.
+      if (round > 1) await draws(stage, drawing, tally, Math.min(wanted, tally.requests + perStage));
       tally.who = "a life";
       await forgotten(stage);
       onProgress?.(tally.requests, tally.faults.size);
