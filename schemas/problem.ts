@@ -21,6 +21,7 @@ export const problems = {
   reason_required: { status: 422, title: "A reason is needed" },
   idempotency_conflict: { status: 422, title: "This Idempotency-Key was used for another body" },
   frozen: { status: 423, title: "A freeze is in force" },
+  upgrade_required: { status: 426, title: "This address is for WebSockets" },
   rate_limited: { status: 429, title: "Too many calls" },
   internal: { status: 500, title: "Something went wrong here" },
   policy_unavailable: { status: 503, title: "Policy or directory cannot be read" },

@@ -128,7 +128,7 @@ function isActive({ id, kind }: Principal, snapshot: Snapshot): boolean {
 export function unauthenticated(): ProblemError {
   const detail =
     "Send `Authorization: Bearer hp_…` with a key that is neither expired nor revoked, or sign in on the page.";
-  return new ProblemError("unauthenticated", { detail }, { "www-authenticate": 'Bearer realm="holdpoint"' });
+  return new ProblemError("unauthenticated", { detail });
 }
 
 /** Whether a principal holds a scope; `admin` holds them all. */

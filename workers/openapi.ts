@@ -60,15 +60,35 @@ const titles = (status: number): string =>
     .map(({ title }) => title)
     .join("; or ");
 
+const header = (description: string): Described => ({
+  description,
+  required: true,
+  schema: { type: "string" },
+});
+
+/** What a refusal always says besides its problem, by its status. */
+const refusalHeaders: Readonly<Record<number, Described>> = {
+  401: { "WWW-Authenticate": header("How to prove who is calling (RFC 9110 §11.6.1)") },
+  429: { "Retry-After": header("Seconds until it may be sent again") },
+  503: { "Retry-After": header("Seconds after which to try again") },
+};
+
 /** The refusals a route can answer with, by its shape; each is a problem. */
 function refusals(route: Route): Described {
-  const statuses = new Set([400, 404, 500, ...(route.refuses ?? [])]);
+  const statuses = new Set([400, 500, ...(route.refuses ?? [])]);
+  if (route.path.includes(":")) statuses.add(404);
   // An action may be over and done with, down to its tombstone.
   if (route.path.startsWith("/v1/actions/:id")) statuses.add(410);
-  if (route.scope !== null) for (const status of [401, 403, 503]) statuses.add(status);
+  if (route.scope !== null) for (const status of [401, 503]) statuses.add(status);
+  // Whatever key may read, a browser that is signed in changes things from our own page only.
+  if (route.scope !== null && (route.scope !== "any" || route.method !== "GET")) statuses.add(403);
   if (route.body !== undefined) for (const status of [409, 413, 422]) statuses.add(status);
   return Object.fromEntries(
-    [...statuses].map((status) => [String(status), { description: titles(status), content: problemContent }]),
+    [...statuses].map((status) => {
+      const headers = refusalHeaders[status];
+      const described = { description: titles(status), ...(headers !== undefined && { headers }) };
+      return [String(status), { ...described, content: problemContent }];
+    }),
   );
 }
 

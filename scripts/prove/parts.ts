@@ -201,6 +201,18 @@ export const parts: readonly Part[] = [
     waits: true,
   },
   {
+    name: "generated",
+    proves:
+      "Requests drawn from the OpenAPI document, for every operation, by everybody, right, nearly right and hostile, go to the real engine through a proxy that holds every answer against the same document: no 5xx, and status, headers, content type and body as documented. Every documented answer is met, but for those that are listed with why. The controls are wrong answers, which the proxy sees.",
+    unit: "requests",
+    runs: { files: ["tests/e2e/generated.test.ts"] },
+    size: "HOLDPOINT_REQUESTS",
+    quick: 1_500,
+    whole: 50_000,
+    shards: 2,
+    controls: 23,
+  },
+  {
     name: "histories",
     proves:
       "I1, I3, I11: what several callers do at once to one real action, with a kill -9 in the midst of it, is answered as by one thing that does one after the other: recorded over HTTP and searched for an order in which the real machine gives every answer. The controls are an await between reading and writing, in the real object and in a made-up one, and histories that were doctored.",

@@ -197,9 +197,11 @@ describe("an address", () => {
 
   test("for a socket says so to whoever does not upgrade", async ({ expect }) => {
     const answer = await cast.demo.send("GET", `/v1/actions/${action.id}/stream`);
-    expect(answer.status).toBe(426);
-    expect(answer.headers.get("content-type")).toBe("application/problem+json");
-    expectSealed(expect, answer);
+    expectProblem(expect, answer, "upgrade_required");
+    const { ticket } = await cast.bob.post<{ ticket: string }>("/v1/tickets", {});
+    const origin = { origin: engine.url };
+    const board = await cast.bob.send("GET", `/v1/board/stream?ticket=${ticket}`, undefined, origin);
+    expectProblem(expect, board, "upgrade_required");
   });
 });
 
@@ -275,4 +277,17 @@ test("good answers carry the security headers too", async ({ expect }) => {
   }
   expectSealed(expect, await cast.stranger.send("GET", "/openapi.json"));
   expect(engine.errors()).toBe("");
+});
+
+test("an id that nobody can have is not found, also where somebody else would have to agree", async ({
+  expect,
+}) => {
+  // The last of this file: from here on there are two operators.
+  await cast.operator.seats("operators", "alice");
+  for (const kind of ["people", "groups", "agents", "schedules"]) {
+    for (const id of ["'%20or%201=1", "with%20space", "UPPER", `act_${"X".repeat(22)}`, "x".repeat(64)]) {
+      expectProblem(expect, await cast.omar.send("DELETE", `/v1/${kind}/${id}`), "not_found");
+    }
+  }
+  expect((await cast.omar.send("DELETE", "/v1/people/carol")).status).toBe(202);
 });

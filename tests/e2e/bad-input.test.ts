@@ -167,11 +167,21 @@ describe("every other route that takes a body", () => {
     }
   });
 
-  test("refuses what is no JSON object", async ({ expect }) => {
-    for (const [who, path] of routes()) {
-      const answer = await storesNothing(() => who.send("POST", path, "7"));
-      expectProblem(expect, answer, "invalid_body");
-      expect(pointersOf(answer)).toEqual([""]);
+  test("refuses what is no JSON object, also where it wants no fields", async ({ expect }) => {
+    const { operator, omar, bob } = cast;
+    const wantNothing: [Caller, string][] = [
+      [bob, "/v1/slack/link"],
+      [bob, "/v1/tickets"],
+      [bob, "/v1/sign-in-links"],
+      [operator, "/v1/webhooks/secrets"],
+      [omar, "/v1/ledger/rotate"],
+    ];
+    for (const [who, path] of [...routes(), ...wantNothing]) {
+      for (const body of ["7", "[]", "[{}]"]) {
+        const answer = await storesNothing(() => who.send("POST", path, body));
+        expectProblem(expect, answer, "invalid_body");
+        expect([path, body, pointersOf(answer)]).toEqual([path, body, [""]]);
+      }
     }
   });
 });

@@ -310,6 +310,26 @@ describe("the engine answers as described", () => {
     }
   });
 
+  test("to a person on the page", async ({ expect }) => {
+    const page = { origin: engine.url, "x-holdpoint-csrf": "1" };
+    const { url } = await cast.bob.post<{ url: string }>("/v1/sign-in-links", {});
+    const token = url.split("#")[1];
+    const send = async (method: string, path: string, body?: unknown, headers = {}): Promise<Answer> => {
+      const answer = await cast.stranger.send(method, path, body, { ...page, ...headers });
+      const { responses = {} } = operationFor(document, method, path)?.[1] ?? {};
+      expect([method, path, faultsOf(answer, responses)]).toEqual([method, path, []]);
+      return answer;
+    };
+    const session = await send("POST", "/v1/session", { token });
+    const cookie = (session.headers.get("set-cookie") ?? "").split(";")[0]!;
+    for (const path of ["/v1/whoami", "/v1/session"]) await send("GET", path, undefined, { cookie });
+    // A link is good for once; whoever is refused is told how to come back.
+    const again = await send("POST", "/v1/session", { token });
+    expect([again.status, again.headers.get("www-authenticate")]).toEqual([401, 'Bearer realm="holdpoint"']);
+    const elsewhere = { origin: "https://elsewhere.example" };
+    expect((await send("POST", "/v1/session", { token }, elsewhere)).status).toBe(403);
+  });
+
   test("when it refuses, too", async ({ expect }) => {
     const { demo, stranger, bob } = cast;
     for (const [path, operations] of Object.entries(document.paths)) {

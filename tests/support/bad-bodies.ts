@@ -81,6 +81,16 @@ export const unfit: Record<string, BadBody> = {
     at: ["/target"],
   },
   "a list for an object": { body: text(requestOf({ args: null })), code: "invalid_body", at: ["/args"] },
+  "a list for an object that may be left out": {
+    body: text(requestOf({ context: [] })),
+    code: "invalid_body",
+    at: ["/context"],
+  },
+  "a list for the plan to undo it": {
+    body: text(requestOf({ rollbackPlan: ["undo"] })),
+    code: "invalid_body",
+    at: ["/rollbackPlan"],
+  },
   "an argument of the wrong type": {
     body: text(requestOf({ args: { argv: "rm -rf /" } })),
     code: "invalid_body",

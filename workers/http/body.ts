@@ -81,20 +81,29 @@ export function parseWith<Schema extends v.GenericSchema>(
   value: unknown,
 ): v.InferOutput<Schema> {
   const result = v.safeParse(schema, value);
-  if (result.success) return result.output;
-  throw new ProblemError("invalid_body", {
-    detail: "Mend the named fields and send it again.",
-    errors: fieldsOf(result.issues),
-  });
+  const errors = result.success ? listsForObjects(value, result.output) : fieldsOf(result.issues);
+  if (result.success && errors.length === 0) return result.output;
+  throw new ProblemError("invalid_body", { detail: "Mend the named fields and send it again.", errors });
 }
+
+/** valibot takes a list for an object with numbers for names, and so something else would be agreed to than was sent. */
+function listsForObjects(sent: unknown, taken: unknown, pointer = ""): ProblemField[] {
+  if (!isObject(sent) || !isObject(taken)) return [];
+  if (Array.isArray(sent) && !Array.isArray(taken)) return [{ pointer, detail: "is not a JSON object" }];
+  const parts: ReadonlyMap<string, unknown> = new Map(Object.entries(taken));
+  return Object.entries(sent).flatMap(([key, part]) =>
+    listsForObjects(part, parts.get(key), `${pointer}/${pointerSegment(key)}`),
+  );
+}
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+const pointerSegment = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");
 
 /** valibot issues → JSON Pointers with what is wrong, one entry a field. */
 export function fieldsOf(issues: readonly v.BaseIssue<unknown>[]): ProblemField[] {
   const fields = new Map<string, string>();
   for (const issue of issues) {
-    const path = (issue.path ?? []).map((item) =>
-      String(item.key).replaceAll("~", "~0").replaceAll("/", "~1"),
-    );
+    const path = (issue.path ?? []).map((item) => pointerSegment(String(item.key)));
     const pointer = ["", ...path].join("/");
     if (fields.has(pointer)) continue;
     fields.set(pointer, messageOf(issue));

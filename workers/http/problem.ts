@@ -36,6 +36,11 @@ export function problemBody(code: ProblemCode, parts: ProblemParts): Problem {
   };
 }
 
+/** What answers of a code always say: a 401 without a challenge is none (RFC 9110 §15.5.2). */
+const always: Readonly<Partial<Record<ProblemCode, Record<string, string>>>> = {
+  unauthenticated: { "www-authenticate": 'Bearer realm="holdpoint"' },
+};
+
 /** The error answer as `application/problem+json`. */
 export function problemResponse(
   code: ProblemCode,
@@ -44,7 +49,7 @@ export function problemResponse(
 ): Response {
   return new Response(JSON.stringify(problemBody(code, parts)), {
     status: problems[code].status,
-    headers: { "content-type": "application/problem+json", ...headers },
+    headers: { "content-type": "application/problem+json", ...always[code], ...headers },
   });
 }
 
@@ -55,4 +60,10 @@ export function notFound(): ProblemError {
   return new ProblemError("not_found", {
     detail: "Check the address and the id; ids of other workspaces are never found.",
   });
+}
+
+/** For an address that takes nothing but a WebSocket (RFC 9110 §15.5.22). */
+export function upgradeRequired(): ProblemError {
+  const headers = { upgrade: "websocket", connection: "upgrade" };
+  return new ProblemError("upgrade_required", { detail: "Open this address as a WebSocket." }, headers);
 }

@@ -5,6 +5,7 @@ import { standingHeader } from "../../schemas/standing.ts";
 import { absent } from "../absent.ts";
 import { withFreeze } from "../freezing.ts";
 import { jsonText } from "../http/json-text.ts";
+import { upgradeRequired } from "../http/problem.ts";
 import { parseQuery } from "../http/query.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
 import { createAction } from "../new-action.ts";
@@ -69,19 +70,7 @@ async function openStream(call: Call<unknown>): Promise<Answer> {
   const id = actionId(call.params);
   const { afterSeq } = parseQuery(call.url, EventsQuery);
   if (call.request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-    const headers = {
-      upgrade: "websocket",
-      connection: "upgrade",
-      "content-type": "application/problem+json",
-    };
-    const body = {
-      type: "about:blank",
-      title: "Upgrade Required",
-      status: 426,
-      detail: "Open this address as a WebSocket.",
-      code: "bad_request",
-    };
-    return new Response(JSON.stringify(body), { status: 426, headers });
+    throw upgradeRequired();
   }
   const to = new URL(`/stream?afterSeq=${afterSeq}`, call.url);
   const headers = { upgrade: "websocket", [standingHeader]: JSON.stringify(call.standing) };
@@ -105,6 +94,7 @@ export const actionRoutes: readonly Route[] = [
     tag: "actions",
     body: ActionRequest,
     answer: { status: 201, schema: ActionView },
+    refuses: [429],
     handle: postAction,
   }),
   {

@@ -7,7 +7,7 @@ import { Risk } from "../../schemas/policy.ts";
 import { standingHeader } from "../../schemas/standing.ts";
 import { ActionType, Slug } from "../../schemas/text.ts";
 import { sha256Hex } from "../auth.ts";
-import { ProblemError } from "../http/problem.ts";
+import { ProblemError, upgradeRequired } from "../http/problem.ts";
 import { Cursor, Limit, parseQuery } from "../http/query.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
 import { once } from "../idempotency.ts";
@@ -87,7 +87,7 @@ async function openFeed({ request, url, env, principal, standing, now }: Call<un
     throw new ProblemError("forbidden", { detail: "This ticket was used or is over. Take a new one." });
   }
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-    throw new ProblemError("bad_request", { detail: "Open this address as a WebSocket." });
+    throw upgradeRequired();
   }
   const to = new URL("/feed", url);
   if (after !== undefined) to.searchParams.set("after", after);

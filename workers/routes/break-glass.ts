@@ -86,6 +86,7 @@ export const breakGlassRoutes: readonly Route[] = [
     body: BreakGlassBody,
     words: ["reason", "incident"],
     answer,
+    refuses: [429],
     handle: breakIt,
   }),
   withBody({

@@ -1,4 +1,4 @@
-import type * as v from "valibot";
+import * as v from "valibot";
 import type { Refusal } from "../../core/refusal.ts";
 import type { Result } from "../../core/result.ts";
 import { Agent, Group, Person } from "../../schemas/directory.ts";
@@ -18,6 +18,7 @@ import {
   Removed,
 } from "../../schemas/operate.ts";
 import type { EngineChange } from "../../schemas/engine-change.ts";
+import { Slug } from "../../schemas/text.ts";
 import { parseWith } from "../http/body.ts";
 import { notFound } from "../http/problem.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
@@ -98,6 +99,8 @@ export function remove(
 ): (call: Call<unknown>) => Promise<Answer> {
   return async (call) => {
     const id = withPrefix(prefix, call.params["id"]);
+    // Nothing is called so, and nobody could be asked about it.
+    if (!v.is(Slug, id.slice(prefix.length))) throw notFound();
     return perhapsGoverned(call, asks?.(id), async (warning) => {
       await change(call, async (registry, by) => refuseWith(await erase(registry, id, by)));
       return { status: 200, body: { removed: true, ...warning } };
@@ -228,6 +231,7 @@ export const directoryRoutes: readonly Route[] = [
     body: RemoveDelegationBody,
     answer: { status: 200, schema: Removed },
     waits: true,
+    refuses: [404],
     handle: removeDelegation,
   }),
   {
@@ -237,6 +241,7 @@ export const directoryRoutes: readonly Route[] = [
     summary: "Remove a person",
     answer: { status: 200, schema: Removed },
     waits: true,
+    refuses: [409],
     handle: remove(
       "person:",
       async (registry, id, { actor, now }) => registry.removePerson(id, actor, now),
@@ -249,6 +254,7 @@ export const directoryRoutes: readonly Route[] = [
     path: "/v1/agents/:id",
     summary: "Remove an agent",
     answer: { status: 200, schema: Removed },
+    refuses: [409],
     handle: remove("agent:", async (registry, id, { actor, now }) => registry.removeAgent(id, actor, now)),
   },
   {

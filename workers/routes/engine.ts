@@ -64,6 +64,7 @@ export const engineRoutes: readonly Route[] = [
     summary: "Make a workspace and an operator's key, with the setup token",
     body: WorkspaceBody,
     answer: { status: 201, schema: NewWorkspace },
+    refuses: [401],
     handle: makeWorkspace,
   }),
   {

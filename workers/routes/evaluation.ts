@@ -60,6 +60,7 @@ export const evaluationRoutes: readonly Route[] = [
     body: EvaluateBody,
     maxKeys: limits.bulkKeys,
     answer: { status: 200, schema: EvaluateAnswer },
+    refuses: [404],
     handle: postEvaluate,
   }),
   withBody({
@@ -71,6 +72,7 @@ export const evaluationRoutes: readonly Route[] = [
     body: TestBody,
     maxKeys: limits.bulkKeys,
     answer: { status: 200, schema: TestAnswer },
+    refuses: [404],
     handle: postTest,
   }),
   withBody({
@@ -83,6 +85,7 @@ export const evaluationRoutes: readonly Route[] = [
     body: ReplayBody,
     maxKeys: limits.bulkKeys,
     answer: { status: 200, schema: ReplayAnswer },
+    refuses: [404],
     handle: postReplay,
   }),
 ];

@@ -143,7 +143,10 @@ export const keyRoutes: readonly Route[] = [
     scope: "any",
     tag: "keys",
     answer: { status: 200, schema: Whoami },
-    handle: ({ principal }) => ({ body: principal }),
+    // When somebody signed in is said by `GET /v1/session`.
+    handle: ({ principal: { workspace, kind, id, scopes, keyId } }) => ({
+      body: { workspace, kind, id, scopes, keyId },
+    }),
   },
   {
     ...shared,
@@ -170,6 +173,7 @@ export const keyRoutes: readonly Route[] = [
     summary: "Collect a key that somebody else has agreed to, once, as who asked for it",
     body: CollectBody,
     answer: { status: 201, schema: CollectedKey },
+    refuses: [404],
     handle: collectKey,
   }),
   withBody({

@@ -97,6 +97,7 @@ export const killSwitchRoutes: readonly Route[] = [
     body: ReleaseBody,
     answer: { status: 200, schema: Released },
     waits: true,
+    refuses: [404],
     handle: release,
   }),
 ];

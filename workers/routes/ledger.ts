@@ -93,6 +93,7 @@ export const ledgerRoutes: readonly Route[] = [
     tag: "evidence",
     query: { workspace: "`default` when left out", form: "`note` (when left out) or `ssh`" },
     answer: { status: 200, schema: v.string(), contentType: textType },
+    refuses: [404],
     handle: showCheckpoint,
   },
   {

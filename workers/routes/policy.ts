@@ -133,6 +133,7 @@ export const policyRoutes: readonly Route[] = [
     tag,
     query: { version: "Hash of an earlier version" },
     answer: { status: 200, schema: PolicyAnswer },
+    refuses: [404],
     handle: showPolicy,
   },
   {
@@ -189,6 +190,7 @@ export const policyRoutes: readonly Route[] = [
     body: ActivateBody,
     answer: { status: 200, schema: v.object({ ...PolicyVersionView.entries, ...Warned }) },
     waits: true,
+    refuses: [404],
     handle: activatePolicy,
   }),
 ];

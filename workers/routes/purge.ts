@@ -75,6 +75,7 @@ export const purgeRoutes: readonly Route[] = [
     path: "/v1/workspace/purge",
     summary: "How far the forgetting of the workspace has come. For people",
     answer: { status: 200, schema: PurgeView },
+    refuses: [404],
     handle: show,
   },
   withBody({

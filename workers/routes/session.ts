@@ -111,6 +111,7 @@ export const sessionRoutes: readonly Route[] = [
     tag: "session",
     body: LinkBody,
     answer: { status: 201, schema: LinkAnswer },
+    refuses: [404],
     handle: makeLink,
   }),
   {
@@ -130,6 +131,7 @@ export const sessionRoutes: readonly Route[] = [
     tag: "session",
     body: SignInBody,
     answer: { status: 201, schema: SignedInAnswer },
+    refuses: [401, 403],
     handle: signIn,
   }),
   {

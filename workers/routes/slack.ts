@@ -86,6 +86,7 @@ export const slackRoutes: readonly Route[] = [
     scope: null,
     tag: "slack",
     answer: { status: 200 },
+    refuses: [401, 413, 404],
     handle: interactivity,
   },
   withBody({
