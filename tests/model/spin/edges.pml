@@ -1,3 +1,59 @@
+/* Made from core/machine by tests/unit/spin-edges.test.ts, which says how to make it again. */
 mtype = { new, pending, approved, denied, cancelled, expired, executing, executed, failed, rolling_back, rolled_back, rollback_failed };
-mtype = { create, vote, cancel, revoke, stopByPolicy, claim, report, rollback, tick };
-#define PERMITTED(from, command, to) (true)
+mtype = { create, vote, cancel, supersede, stopByPolicy, breakGlass, escalate, revoke, review, claim, heartbeat, report, rollback, tick };
+#define PERMITTED(from, command, to) ( \
+  ((from) == new && (command) == create && (to) == denied) || \
+  ((from) == new && (command) == create && (to) == approved) || \
+  ((from) == new && (command) == create && (to) == pending) || \
+  ((from) == pending && (command) == vote && (to) == cancelled) || \
+  ((from) == pending && (command) == vote && (to) == denied) || \
+  ((from) == pending && (command) == vote && (to) == approved) || \
+  ((from) == pending && (command) == vote && (to) == pending) || \
+  ((from) == pending && (command) == cancel && (to) == cancelled) || \
+  ((from) == pending && (command) == supersede && (to) == cancelled) || \
+  ((from) == pending && (command) == stopByPolicy && (to) == cancelled) || \
+  ((from) == pending && (command) == breakGlass && (to) == cancelled) || \
+  ((from) == pending && (command) == breakGlass && (to) == approved) || \
+  ((from) == pending && (command) == escalate && (to) == pending) || \
+  ((from) == approved && (command) == revoke && (to) == cancelled) || \
+  ((from) == approved && (command) == cancel && (to) == cancelled) || \
+  ((from) == approved && (command) == supersede && (to) == cancelled) || \
+  ((from) == approved && (command) == stopByPolicy && (to) == cancelled) || \
+  ((from) == approved && (command) == review && (to) == approved) || \
+  ((from) == approved && (command) == claim && (to) == cancelled) || \
+  ((from) == approved && (command) == claim && (to) == executing) || \
+  ((from) == executing && (command) == claim && (to) == executing) || \
+  ((from) == executing && (command) == heartbeat && (to) == executing) || \
+  ((from) == executing && (command) == review && (to) == executing) || \
+  ((from) == executing && (command) == report && (to) == executed) || \
+  ((from) == executing && (command) == report && (to) == rolling_back) || \
+  ((from) == executing && (command) == report && (to) == failed) || \
+  ((from) == executed && (command) == rollback && (to) == rolling_back) || \
+  ((from) == executed && (command) == review && (to) == executed) || \
+  ((from) == failed && (command) == report && (to) == executed) || \
+  ((from) == failed && (command) == report && (to) == rolling_back) || \
+  ((from) == failed && (command) == report && (to) == failed) || \
+  ((from) == failed && (command) == rollback && (to) == rolling_back) || \
+  ((from) == failed && (command) == review && (to) == failed) || \
+  ((from) == rolling_back && (command) == claim && (to) == rolling_back) || \
+  ((from) == rolling_back && (command) == heartbeat && (to) == rolling_back) || \
+  ((from) == rolling_back && (command) == review && (to) == rolling_back) || \
+  ((from) == rolling_back && (command) == report && (to) == rolled_back) || \
+  ((from) == rolling_back && (command) == report && (to) == rollback_failed) || \
+  ((from) == rolled_back && (command) == review && (to) == rolled_back) || \
+  ((from) == rollback_failed && (command) == review && (to) == rollback_failed) || \
+  ((from) == cancelled && (command) == review && (to) == cancelled) || \
+  ((from) == expired && (command) == review && (to) == expired) || \
+  ((from) == pending && (command) == tick && (to) == expired) || \
+  ((from) == approved && (command) == tick && (to) == expired) || \
+  ((from) == approved && (command) == tick && (to) == approved) || \
+  ((from) == cancelled && (command) == tick && (to) == cancelled) || \
+  ((from) == expired && (command) == tick && (to) == expired) || \
+  ((from) == executing && (command) == tick && (to) == failed) || \
+  ((from) == executing && (command) == tick && (to) == executing) || \
+  ((from) == executed && (command) == tick && (to) == executed) || \
+  ((from) == failed && (command) == tick && (to) == failed) || \
+  ((from) == rolling_back && (command) == tick && (to) == rollback_failed) || \
+  ((from) == rolling_back && (command) == tick && (to) == rolling_back) || \
+  ((from) == rolled_back && (command) == tick && (to) == rolled_back) || \
+  ((from) == rollback_failed && (command) == tick && (to) == rollback_failed))

@@ -47,7 +47,8 @@ typedef Rows {
   byte seq;
   byte hookOpen, hookTried, hookDead;  /* rows of the receiver, by event */
   byte cardOpen;                       /* rows of the channel */
-  bool began, held;                    /* somebody has begun to send there; somebody has the right to, now */
+  bool began;                          /* somebody has begun to send there */
+  byte held;                           /* who has the right to, now; 0: nobody */
   byte shown;                          /* what the card is known to show; 0: no card is known */
   bool boardDue;                       /* the Board is to be told, unless it says that it has it */
   byte boardSeq, news;
@@ -55,6 +56,12 @@ typedef Rows {
 Rows mem, disk;
 bool dirty;
 byte toSend;            /* events whose first message waits for its commit to be durable; in memory only */
+#ifdef BUG_ROW_APART
+byte rowLater;
+#define WRITTEN (rowLater == 0)
+#else
+#define WRITTEN true
+#endif
 byte crashes = CRASHES, again = AGAIN, losses = LOSSES, early = EARLY, failures = FAILURES;
 
 /* The event queue: what a message says, and how far its consumer has come with it. */
@@ -109,7 +116,7 @@ inline forgetMessage(m) {
 /* Leases that have come to their end. */
 #define HOOKS_DUE WITHOUT(mem.hookOpen, HOOKS_UNDER_WAY)
 /* A row that met somebody else's right waits for that to end. */
-#define CARDS_DUE (mem.held -> 0 : WITHOUT(mem.cardOpen, CARDS_UNDER_WAY))
+#define CARDS_DUE (mem.held != 0 -> 0 : WITHOUT(mem.cardOpen, CARDS_UNDER_WAY))
 #define BOARD_DUE (mem.boardDue && !NEWS_UNDER_WAY)
 
 /* ---- the action ---- */
@@ -124,6 +131,9 @@ inline crash() {
   copyRows(mem, disk);
   dirty = false;
   toSend = 0;
+#ifdef BUG_ROW_APART
+  rowLater = 0;
+#endif
   free = 0;
   do
   :: free < 2 ->
@@ -160,8 +170,10 @@ end:
   /* An event, with its rows and what the Board is owed, in one commit. */
   :: d_step { mem.seq < EVENTS ->
        mem.seq++;
-#ifndef BUG_ROW_APART
 #if HOOK
+#ifdef BUG_ROW_APART
+       rowLater = rowLater | BIT(mem.seq);
+#else
        mem.hookOpen = mem.hookOpen | BIT(mem.seq);
 #endif
 #endif
@@ -173,16 +185,14 @@ end:
        dirty = true
      }
 #ifdef BUG_ROW_APART
-  /* The row is put down afterwards, by whoever sends the first message. */
-  :: d_step { !dirty && toSend != 0 && WITHOUT(toSend, mem.hookOpen) != 0 && WITHOUT(toSend, IN(hookQueue)) != 0 ->
-       mem.hookOpen = mem.hookOpen | toSend; dirty = true }
+  :: d_step { rowLater != 0 -> mem.hookOpen = mem.hookOpen | rowLater; rowLater = 0; dirty = true }
 #endif
   :: d_step { dirty -> copyRows(disk, mem); dirty = false }
   /* What leaves the object waits until what it speaks of is durable. */
 #ifdef BUG_SENT_BEFORE_COMMIT
   :: d_step { toSend != 0 && ROOM -> first() }
 #else
-  :: d_step { !dirty && toSend != 0 && ROOM -> first() }
+  :: d_step { !dirty && WRITTEN && toSend != 0 && ROOM -> first() }
 #endif
   :: d_step { crashes > 0 && (dirty || toSend != 0) -> crash() }
   /* The alarm: what was not settled in time is sent again. */
@@ -338,15 +348,15 @@ inline begin(s) {
   if
   :: !HAS(mem.cardOpen, k)
 #ifndef BUG_NO_RIGHT
-  :: HAS(mem.cardOpen, k) && mem.held
+  :: HAS(mem.cardOpen, k) && mem.held != 0
 #endif
-  :: HAS(mem.cardOpen, k) && !mem.held && mem.shown >= k -> mem.cardOpen = WITHOUT(mem.cardOpen, BIT(k)); dirty = true
+  :: HAS(mem.cardOpen, k) && mem.held == 0 && mem.shown >= k -> mem.cardOpen = WITHOUT(mem.cardOpen, BIT(k)); dirty = true
   :: else ->
      senders[s].row = k; senders[s].sight = mem.seq;
 #ifndef BUG_SURE
      senders[s].unsure = mem.began && mem.shown == 0;
 #endif
-     mem.held = true; mem.began = true; dirty = true
+     mem.held = s + 1; mem.began = true; dirty = true
   fi
 }
 
@@ -369,7 +379,14 @@ inline settle(s) {
   :: else
   fi;
   mem.cardOpen = WITHOUT(mem.cardOpen, UP_TO(mem.shown));
-  mem.held = false;
+  if
+#ifdef BUG_ANYBODY_RELEASES
+  :: mem.held != 0 -> mem.held = 0
+#else
+  :: mem.held == s + 1 -> mem.held = 0
+#endif
+  :: else
+  fi;
   dirty = true;
   forgetSender(s)
 }
@@ -405,12 +422,12 @@ end:
   STEPS_OF(0)
   STEPS_OF(1)
   /* The right runs out. Whoever has it begins nothing any more; what was posted may still be answered. */
-  :: d_step { mem.held && !dirty && (RIGHT_LOST || early > 0) ->
+  :: d_step { mem.held != 0 && !dirty && (RIGHT_LOST || early > 0) ->
        if
        :: !RIGHT_LOST -> early--
        :: else
        fi;
-       mem.held = false; dirty = true;
+       mem.held = 0; dirty = true;
        if
        :: senders[0].row != 0 && !senders[0].posted -> forgetSender(0)
        :: else
@@ -432,7 +449,7 @@ active proctype Rest() {
   assert((heard | disk.hookDead) == UP_TO(EVENTS));
 #endif
 #if CARD
-  assert(cards == 1 && cardShows == EVENTS && disk.shown == EVENTS && !disk.held);
+  assert(cards == 1 && cardShows == EVENTS && disk.shown == EVENTS && disk.held == 0);
 #endif
   assert(boardKnows == EVENTS && boardDead == disk.hookDead)
 }
