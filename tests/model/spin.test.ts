@@ -72,7 +72,7 @@ test("every mistake that a model can make is made, in a world that is searched w
   const models = readdirSync(folder).filter((file) => file.endsWith(".pml"));
   const text = models.map((file) => readFileSync(`${folder}/${file}`, "utf8")).join("\n");
   const there = new Set(
-    [...text.matchAll(/^#ifn?def BUG_(?<name>\w+)/gmu)].map(({ groups }) => groups?.["name"]),
+    [...text.matchAll(/^#ifn?def BUG_(?<name>\w+)/gmu)].map(({ groups }) => groups?.["name"] ?? ""),
   );
   expect(bugs.map(({ bug }) => bug).toSorted()).toEqual([...there].toSorted());
   expect(bugs.filter(({ in: name }) => searches[name] === undefined)).toEqual([]);

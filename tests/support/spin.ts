@@ -69,9 +69,10 @@ const needed = ["Full statespace search for", "assertion violations\t+", "invali
 /** Reads what the search has written. @throws Error where it is not what an exhaustive search writes. */
 export function searchedIn(output: string): Searched {
   const fault = (why: string): Error => new Error(`${why}:\n${output}`);
-  for (const text of cutShort)
-    if (output.includes(text)) throw fault(`the search is not exhaustive: ${text}`);
-  for (const text of needed) if (!output.includes(text)) throw fault(`the search has not said ${text}`);
+  const cut = cutShort.find((text) => output.includes(text));
+  if (cut !== undefined) throw fault(`the search is not exhaustive: ${cut}`);
+  const unsaid = needed.find((text) => !output.includes(text));
+  if (unsaid !== undefined) throw fault(`the search has not said ${unsaid}`);
   const number = (pattern: RegExp): number => {
     const found = [...output.matchAll(pattern)].map(({ groups }) => Number(groups?.["n"]));
     const [only] = found;
