@@ -12,7 +12,7 @@ export type Searched = {
   readonly states: number;
   readonly depth: number;
   readonly seconds: number;
-  /** Statements that it never came to, as `line: text`; of a search that ended early they say nothing. */
+  /** Steps that it never came to, as `process, line: text`; of a search that ended early they say nothing. */
   readonly unreached: readonly string[];
   /** What is violated, and how many steps lead there; null where nothing is. */
   readonly violated: { readonly what: string; readonly steps: number } | null;
@@ -91,11 +91,24 @@ export function searchedIn(output: string): Searched {
     states: number(/^ *(?<n>[\d.e+]+) states, stored/gmu),
     depth: number(/depth reached (?<n>\d+)/gu),
     seconds: number(/elapsed time (?<n>[\d.e+-]+) seconds/gu),
-    unreached: [...output.matchAll(/^\t\S+\.pml:(?<line>\d+), state \d+, (?<text>".*")$/gmu)].map(
-      ({ groups }) => `${groups?.["line"]}: ${groups?.["text"]}`,
-    ),
+    unreached: unreachedIn(output),
     violated: first === undefined ? null : { what: first["what"] ?? "", steps: Number(first["steps"]) },
   };
+}
+
+/** Whoever waits for ever has an end that is never come to. */
+function unreachedIn(output: string): string[] {
+  return output
+    .split(/^unreached in /mu)
+    .slice(1)
+    .flatMap((process) => {
+      const name = process.split("\n", 1)[0] ?? "";
+      const found = process.matchAll(/^\t\S+\.pml:(?<line>\d+), state \d+, "(?<text>.*)"$/gmu);
+      return [...found].flatMap(({ groups }) => {
+        const { line = "", text = "" } = groups ?? {};
+        return text === "-end-" ? [] : [`${name}, ${line}: ${text}`];
+      });
+    });
 }
 
 /** Standard output and error. @throws Error where the program is not there or ends with anything but 0. */

@@ -452,7 +452,7 @@ inline put(call, second) {
 
 /* Sends one call until it is answered. */
 inline ask(call) {
-  d_step { waiting[call] = true; put(call, 0) }
+  atomic { waiting[call] = true; put(call, 0) }
   do
   :: atomic { answers[call] != NONE ->
        got = answers[call]; answers[call] = NONE; waiting[call] = false;
