@@ -22,7 +22,7 @@ export type Recipient = {
 };
 
 /**
- * `shown`: the card that a channel shows the recipient now. `suppressed`: why it shows none. `news`: of what the Board has, where
+ * `shown`: the card that a channel shows the recipient now. `suppressed`: why it shows none. `right`: what it was sent by. `news`: of what the Board has, where
  * it is the Board that has it. `ledger`: the action's number in the log, and how many of its events are sealed there.
  */
 export type Ack = {
@@ -30,11 +30,17 @@ export type Ack = {
   sink: string;
   shown?: Shown;
   suppressed?: Suppression;
+  right?: number;
   news?: number;
   ledger?: { number: number; sealed: number };
 };
 /** Why a delivery did not arrive, as the action keeps it and operators read it: never a word of the receiver's own. */
-export type DeliveryFailure = { error: string; permanent: boolean; retryAfterMs: number | null };
+export type DeliveryFailure = {
+  error: string;
+  permanent: boolean;
+  retryAfterMs: number | null;
+  right?: number;
+};
 
 /** Everything a delivery touches. Each verb throws where what it talks to cannot be reached. */
 export interface DeliveryDeps {
@@ -116,15 +122,18 @@ async function attemptOnce(copies: readonly Delivery[], deps: DeliveryDeps): Pro
   if (end === null) return { copies, acked: null, error: null };
   try {
     const { seq, sink } = delivery;
-    const sent = isChannel(sink) ? await tellChannel(delivery, deps) : await attempt(delivery, deps);
+    const context = isChannel(sink) ? deps.channelContext(delivery) : null;
+    const sent = context === null ? await attempt(delivery, deps) : await tellChannel(delivery, context);
+    const right = context?.right?.() ?? null;
+    const by = right === null ? {} : { right };
     if (sent === "held") return { copies, acked: null, error: null };
     if (sent.ok) {
       const { shown, suppressed } = sent;
       const what = { ...(shown !== undefined && { shown }), ...(suppressed !== undefined && { suppressed }) };
-      return { copies, acked: { seq, sink, ...what }, error: null };
+      return { copies, acked: { seq, sink, ...what, ...by }, error: null };
     }
     const { error, permanent, retryAfterMs } = sent;
-    await deps.fail(delivery, { error, permanent, retryAfterMs });
+    await deps.fail(delivery, { error, permanent, retryAfterMs, ...by });
     return { copies, acked: null, error: null };
   } catch (error) {
     return { copies, acked: null, error };
@@ -135,10 +144,10 @@ async function attemptOnce(copies: readonly Delivery[], deps: DeliveryDeps): Pro
 
 const ended = (): void => undefined;
 
-async function tellChannel(delivery: Delivery, deps: DeliveryDeps): Promise<Told> {
+async function tellChannel(delivery: Delivery, context: ChannelContext): Promise<Told> {
   const channel = channelOf(delivery.sink);
   if (channel === null) return permanently("not sent: no such channel is known here");
-  return channel.send(delivery, deps.channelContext(delivery));
+  return channel.send(delivery, context);
 }
 
 /**

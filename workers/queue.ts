@@ -89,13 +89,16 @@ const sightOf = (text: string): Sight => v.parse(Sight, JSON.parse(text));
 
 function contextFor(env: Env, delivery: Delivery): ChannelContext {
   const { workspace, action, seq, sink } = delivery;
+  let taken: number | null = null;
   return {
     env,
+    right: () => taken,
     now: () => Date.now(),
     fetch: (url, init) => fetch(url, init),
     begin: async () => {
       const right = await actionOf(env, workspace, action).beginSend({ seq, sink });
       if (right.kind !== "send") return right;
+      taken = right.right ?? null;
       const sight = await withFreezeNow(env, workspace, sightOf(right.body));
       return { kind: "send", sight: await withCheckpoint(env, workspace, sight, Date.now()) };
     },

@@ -119,7 +119,7 @@ export class Action extends ReadAction {
     const begun = this.outbox.begin(row, now);
     const sight = begun.kind === "send" ? this.sight(begun.shown, begun.unsure) : null;
     if (begun.kind !== "send") return begun;
-    return sight === null ? { kind: "settled" } : { kind: "send", body: sight };
+    return sight === null ? { kind: "settled" } : { kind: "send", body: sight, right: begun.right };
   }
 
   /** A delivery did not arrive; it is tried again, or kept as a dead letter, and the next level is told at once. */

@@ -45,20 +45,17 @@ export function holdCard(sql: SqlStorage, sink: string, until: number): void {
   );
 }
 
-export function releaseCard(sql: SqlStorage, sink: string): void {
-  if (hasCards(sql)) sql.exec("UPDATE cards SET held_until = NULL WHERE sink = ?", sink);
+/** Gives back a right that is known by its end; one that somebody else has by then is theirs. Null: whoever has it. */
+export function releaseCard(sql: SqlStorage, sink: string, right: number | null): void {
+  if (!hasCards(sql)) return;
+  const own = "(? IS NULL OR held_until = ?)";
+  sql.exec(`UPDATE cards SET held_until = NULL WHERE sink = ? AND ${own}`, sink, right, right);
 }
 
-/** What is shown where; whoever wrote it has done sending. */
+/** What is shown where. */
 export function writeCard(sql: SqlStorage, sink: string, { channel, ts, seq }: Shown): void {
   if (!hasCards(sql)) return;
-  sql.exec(
-    "UPDATE cards SET channel = ?, ts = ?, seq = ?, held_until = NULL WHERE sink = ?",
-    channel,
-    ts,
-    seq,
-    sink,
-  );
+  sql.exec("UPDATE cards SET channel = ?, ts = ?, seq = ? WHERE sink = ?", channel, ts, seq, sink);
 }
 
 function hasCards(sql: SqlStorage): boolean {

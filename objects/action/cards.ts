@@ -25,8 +25,8 @@ export type Begun =
   | { kind: "settled" }
   /** Somebody else is sending to this recipient, and what is left comes due when they have done. */
   | { kind: "held" }
-  /** `unsure`: somebody began before and no card is known, so there may be one that nobody heard the answer about. */
-  | { kind: "send"; shown: Shown | null; unsure: boolean };
+  /** `right`: until when (epoch ms) it lasts, which names it too. `unsure`: somebody began before and no card is known, so there may be one that nobody heard the answer about. */
+  | { kind: "send"; shown: Shown | null; unsure: boolean; right: number };
 
 /** Takes the right to send one row. `seq` and `sink` name an outbox row; times are epoch ms. Inside a transaction. */
 export function begin(sql: SqlStorage, { seq, sink }: { seq: number; sink: string }, now: number): Begun {
@@ -56,8 +56,9 @@ export function begin(sql: SqlStorage, { seq, sink }: { seq: number; sink: strin
     closeOutbox(sql, seq, sink, now);
     return { kind: "settled" };
   }
-  holdCard(sql, sink, now + sendRightMs);
-  return { kind: "send", shown, unsure: card !== null && shown === null };
+  const right = now + sendRightMs;
+  holdCard(sql, sink, right);
+  return { kind: "send", shown, unsure: card !== null && shown === null, right };
 }
 
 /** The right to edit a card that is there, because of something that is no event of this action. */
@@ -65,9 +66,16 @@ function beginEdit(sql: SqlStorage, sink: string, now: number): Begun {
   const card = findCard(sql, sink);
   if (card !== null && card.heldUntil !== null && card.heldUntil > now) return { kind: "held" };
   if (card === null || card.shown === null) return { kind: "settled" };
-  holdCard(sql, sink, now + sendRightMs);
-  return { kind: "send", shown: card.shown, unsure: false };
+  const right = now + sendRightMs;
+  holdCard(sql, sink, right);
+  return { kind: "send", shown: card.shown, unsure: false, right };
 }
+
+/**
+ * What somebody had the right to send. An answer that comes late, when the right has run out and somebody else has it, gives back
+ * nothing of theirs; one that names no right is of a Worker from before they had names.
+ */
+type Sent = { seq: number; sink: string; right?: number | null };
 
 /**
  * A message was not sent, because its recipient has had enough of them or has a card for the same. That is no delivery.
@@ -75,28 +83,34 @@ function beginEdit(sql: SqlStorage, sink: string, now: number): Begun {
  */
 export function suppress(
   sql: SqlStorage,
-  { seq, sink }: { seq: number; sink: string },
+  { seq, sink, right = null }: Sent,
   reason: Suppression,
   now: number,
 ): boolean {
   suppressOutbox(sql, seq, sink, reason);
-  releaseCard(sql, sink);
+  releaseCard(sql, sink, right);
   return wakeOutbox(sql, sink, now);
 }
 
 /** Gives the right back after a send that did not arrive. */
-export function giveBack(sql: SqlStorage, sink: string): void {
-  releaseCard(sql, sink);
+export function giveBack(sql: SqlStorage, { sink, right = null }: Omit<Sent, "seq">): void {
+  releaseCard(sql, sink, right);
 }
 
 /**
  * A card is shown: rows it covers are delivered with it, whatever is left for this recipient comes due now.
  * @returns whether something has come due.
  */
-export function settle(sql: SqlStorage, sink: string, shown: Shown, now: number): boolean {
+export function settle(
+  sql: SqlStorage,
+  { sink, right = null }: Omit<Sent, "seq">,
+  shown: Shown,
+  now: number,
+): boolean {
   const before = findCard(sql, sink)?.shown ?? null;
   const newer = before !== null && before.ts === shown.ts && before.seq > shown.seq ? before : shown;
   writeCard(sql, sink, newer);
+  releaseCard(sql, sink, right);
   closeShown(sql, sink, newer.seq, now);
   return wakeOutbox(sql, sink, now);
 }

@@ -80,4 +80,7 @@ export type LeaseAnswer = Pick<
 };
 
 /** The right to send to a channel. `body` is a `Sight` as JSON text: what there is to show, and the card there is. */
-export type SendRight = { kind: "settled" } | { kind: "held" } | { kind: "send"; body: string };
+export type SendRight =
+  | { kind: "settled" }
+  | { kind: "held" }
+  | { kind: "send"; body: string; right?: number };

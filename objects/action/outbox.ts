@@ -28,7 +28,7 @@ import type { Store } from "./store.ts";
 const boardPatienceMs = 10 * 60_000;
 
 /**
- * `shown`: the card that the recipient has now. `suppressed`: why there is none. `news`: of what the Board has, where it is
+ * `shown`: the card that the recipient has now. `suppressed`: why there is none. `right`: the one that it was sent by. `news`: of what the Board has, where it is
  * the Board that has it, and `ledger` of what the ledger has, where there is one.
  */
 export type Ack = {
@@ -36,6 +36,7 @@ export type Ack = {
   sink: string;
   shown?: Shown;
   suppressed?: Suppression;
+  right?: number;
   news?: number;
   ledger?: InLedger;
 };
@@ -47,6 +48,7 @@ export type Failure = {
   error: string;
   permanent: boolean;
   retryAfterMs: number | null;
+  right?: number;
 };
 
 /**
@@ -93,14 +95,15 @@ export class Outbox {
     let woken = false;
     this.#store.write(() => {
       let { stored } = there;
-      for (const { seq, sink, shown, suppressed, news = 0, ledger } of acks) {
+      for (const { seq, sink, shown, suppressed, right, news = 0, ledger } of acks) {
+        const sent = { seq, sink, ...(right !== undefined && { right }) };
         if (sink === "board") {
           const told = { payload: there.payload, stored: inLedger(stored, ledger) };
           stored = boardHas(told, { seq, news, ledger }, now);
         } else if (suppressed !== undefined) {
-          if (cards.suppress(this.#store.sql, { seq, sink }, suppressed, now)) woken = true;
+          if (cards.suppress(this.#store.sql, sent, suppressed, now)) woken = true;
         } else rows.closeOutbox(this.#store.sql, seq, sink, now);
-        if (shown !== undefined && cards.settle(this.#store.sql, sink, shown, now)) woken = true;
+        if (shown !== undefined && cards.settle(this.#store.sql, sent, shown, now)) woken = true;
       }
       return stored === there.stored ? there : { ...there, stored };
     });
@@ -122,7 +125,7 @@ export class Outbox {
    * `dead`: the Board is to hear of it. `escalate`: the level of escalation that the failure calls for, if any.
    */
   failed(
-    { seq, sink, error, permanent, retryAfterMs }: Failure,
+    { seq, sink, error, permanent, retryAfterMs, ...sent }: Failure,
     now: number,
     random: number,
   ): { dead: boolean; escalate: number | null } {
@@ -132,7 +135,7 @@ export class Outbox {
     if (there === null || row === null) return { dead: false, escalate: null };
     const due = permanent ? null : nextTry(row.tries, now, random, retryAfterMs);
     this.#store.write(() => {
-      cards.giveBack(sql, sink);
+      cards.giveBack(sql, { sink, ...sent });
       if (due === null) return this.#buried(there, [row], error, now);
       rows.retryOutbox(sql, row, due, now);
       return there;

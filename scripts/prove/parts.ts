@@ -234,6 +234,17 @@ export const parts: readonly Part[] = [
     whole: 400,
     controls: 1,
   },
+  {
+    name: "spin",
+    proves:
+      "I1, I3, I5, I6, I10, I11: the protocol between the parts, as a model for Spin whose edges are made from the machine's table, searched to its end in fifteen worlds: calls that are late, doubled and lost, an object that forgets what is not durable, alarms, leases, two queues, the Board, a receiver and a channel. It is the model that is proven, and not the code (docs/spin.md). The controls are models with one mistake each.",
+    unit: "states",
+    runs: { files: ["tests/model/spin.test.ts"] },
+    size: "HOLDPOINT_SPIN_STATES",
+    quick: null,
+    whole: 10_000_000,
+    controls: 17,
+  },
 ];
 
 /** The test files that the quick run makes: the "tests" step leaves them out, so that nothing is run twice. */

@@ -52,6 +52,11 @@ async function told(name: string): Promise<Told> {
   };
 }
 
+const heldUntil = (stub: Stub): Promise<unknown> =>
+  runInDurableObject(
+    stub,
+    (_, { storage }) => storage.sql.exec("SELECT held_until FROM cards").one()["held_until"],
+  );
 const rowOf = async (stub: Stub): Promise<OutboxLine | undefined> => (await kept(stub)).outbox[0];
 const sendsOf = (sink: string): number =>
   caught.sent.flatMap(({ deliveries }) => deliveries).filter((one) => one.seq === 1 && one.sink === sink)
@@ -152,6 +157,40 @@ describe("two notices for one recipient", () => {
     const { outbox, alarm } = await kept(stub);
     expect(outbox[1]?.due).toBeLessThanOrEqual(Date.now() + sendRightMs);
     expect(alarm).toBeLessThanOrEqual(outbox[1]?.due ?? 0);
+  });
+
+  test("have one sender at a time, also when one whose right ran out answers late (P16)", async ({
+    expect,
+  }) => {
+    const { workspace, action, stub, sink } = await told("answers-late");
+    await callsOn(workspace, action).deny();
+    const [first, last] = (await kept(stub)).outbox.map(({ seq }) => seq);
+    const begin = (seq: number) => stub.beginSend({ seq, sink });
+    const slow = await begin(first!);
+    passTime(sendRightMs);
+    const now = await begin(first!);
+    const rights = [slow, now].map((one) => (one.kind === "send" ? one.right : null));
+    expect(rights).toEqual([expect.any(Number), Date.now() + sendRightMs]);
+    const shown = { channel: "C0", ts: "1.2", seq: first! };
+    // The card is known from then on; whose turn it is stays as it was.
+    await stub.acknowledge([{ seq: first!, sink, shown, right: rights[0]! }]);
+    expect(await begin(last!)).toEqual({ kind: "held" });
+    await stub.deliveryFailed({
+      seq: last!,
+      sink,
+      error: "",
+      permanent: false,
+      retryAfterMs: 0,
+      right: rights[0]!,
+    });
+    expect(await heldUntil(stub)).toBe(rights[1]);
+    await stub.acknowledge([{ seq: first!, sink, shown, right: rights[1]! }]);
+    expect(await heldUntil(stub)).toBeNull();
+    // A Worker from before rights had names gives back whatever there is.
+    passTime(sendRightMs);
+    expect(await begin(last!)).toMatchObject({ kind: "send" });
+    await stub.acknowledge([{ seq: first!, sink, shown }]);
+    expect(await heldUntil(stub)).toBeNull();
   });
 });
 

@@ -39,6 +39,8 @@ export interface ChannelContext {
    * had before (PagerDuty's `dedup_key`) may do without and read `sight` alone.
    */
   begin(): Promise<Right>;
+  /** The name of the right that was taken last, for whoever tells the action what came of it; null where none was, or it has none. */
+  right?(): number | null;
   /** Whether its people are to be sent this, within their budgets (threat T10); asked again it answers the same. */
   allow(sight: Sight): Promise<NoticeVerdict>;
   /** The action as it is now, arguments and all; null where it is gone. */

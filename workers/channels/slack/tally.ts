@@ -74,9 +74,10 @@ async function recount(
   if (sight.shown === null) return { kind: "gone" };
   const { channel, ts } = sight.shown;
   const answer = await edit({ ...sight, identical }, { channel, ts }, call);
+  const by = right.right === undefined ? {} : { right: right.right };
   // Said either way, because it gives the right back.
   const shown = { channel, ts, seq: answer.ok ? sight.action.seq : sight.shown.seq };
-  await actionOf(env, workspace, action).acknowledge([{ seq: 0, sink, shown }]);
+  await actionOf(env, workspace, action).acknowledge([{ seq: 0, sink, shown, ...by }]);
   return answer.ok ? { kind: "told", place: null } : failed(answer);
 }
 
