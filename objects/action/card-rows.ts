@@ -48,15 +48,23 @@ export function holdCard(sql: SqlStorage, sink: string, until: number): void {
 /** Gives back a right that is known by its end; one that somebody else has by then is theirs. Null: whoever has it. */
 export function releaseCard(sql: SqlStorage, sink: string, right: number | null): void {
   if (!hasCards(sql)) return;
-  const own = "(? IS NULL OR held_until = ?)";
-  sql.exec(`UPDATE cards SET held_until = NULL WHERE sink = ? AND ${own}`, sink, right, right);
+  sql.exec(`UPDATE cards SET held_until = NULL WHERE sink = ? AND ${isOwn}`, sink, right, right);
 }
 
-/** What is shown where. */
-export function writeCard(sql: SqlStorage, sink: string, { channel, ts, seq }: Shown): void {
+/** What is shown where, and the right that it was sent by is given back with it. */
+export function writeCard(
+  sql: SqlStorage,
+  sink: string,
+  { channel, ts, seq }: Shown,
+  right: number | null,
+): void {
   if (!hasCards(sql)) return;
-  sql.exec("UPDATE cards SET channel = ?, ts = ?, seq = ? WHERE sink = ?", channel, ts, seq, sink);
+  const left = `held_until = CASE WHEN ${isOwn} THEN NULL ELSE held_until END`;
+  const update = `UPDATE cards SET channel = ?, ts = ?, seq = ?, ${left} WHERE sink = ?`;
+  sql.exec(update, channel, ts, seq, right, right, sink);
 }
+
+const isOwn = "(? IS NULL OR held_until = ?)";
 
 function hasCards(sql: SqlStorage): boolean {
   return sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'cards'").toArray().length > 0;

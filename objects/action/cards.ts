@@ -109,8 +109,7 @@ export function settle(
 ): boolean {
   const before = findCard(sql, sink)?.shown ?? null;
   const newer = before !== null && before.ts === shown.ts && before.seq > shown.seq ? before : shown;
-  writeCard(sql, sink, newer);
-  releaseCard(sql, sink, right);
+  writeCard(sql, sink, newer, right);
   closeShown(sql, sink, newer.seq, now);
   return wakeOutbox(sql, sink, now);
 }
