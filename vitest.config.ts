@@ -21,7 +21,6 @@ const exclude = [...configDefaults.exclude, ...(isApart ? quickFiles : [])];
 const campaignVariables = [
   seedVariable,
   "HOLDPOINT_LEDGERS",
-  "HOLDPOINT_STORMS",
   "HOLDPOINT_CLOCKED_LIVES",
   ...parts.flatMap(({ size }) => (size === null ? [] : [size])),
 ];

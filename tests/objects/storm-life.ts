@@ -197,6 +197,7 @@ export class StormLife {
     if (!holds) this.faults.push(`${this.id}: ${fault}`);
   }
 
+  /** @returns null where nobody does anything there. */
   #commandFor({ state, payload }: Reference): Command | null {
     const { dice } = this.#place;
     const kind = dice.pick(commands[state.state] ?? ["late"]);
@@ -223,8 +224,7 @@ export class StormLife {
         return { type: "heartbeat", actor: cast.demo, lease: held?.id ?? "", fence: state.fence };
       case "rollback":
         return { type: "rollback", actor: cast.omar, reason: "harm" };
-      case "report":
-      case "stale": {
+      default: {
         const fence = state.fence - (kind === "stale" ? 1 : 0);
         const outcome = dice.pick(["succeeded", "failed"] as const);
         const effect = outcome === "failed" ? dice.pick(["none", "partial"] as const) : "none";

@@ -10,7 +10,12 @@ const longestWayMs = 10 * minute;
 /** A queue hands out so many at once at most. */
 const maxBatch = 100;
 
-type Copy = { readonly queue: string; readonly body: unknown; readonly at: number; readonly attempts: number };
+type Copy = {
+  readonly queue: string;
+  readonly body: unknown;
+  readonly at: number;
+  readonly attempts: number;
+};
 
 /** Queues that deliver each message five times, in any order, among newer ones, and that are down at times. */
 export class StormQueues {
@@ -37,7 +42,8 @@ export class StormQueues {
       this.sums.messages += 1;
       const queue = isChange(body) ? "holdpoint-events" : "holdpoint-deliveries";
       for (let nth = 0; nth < copies; nth += 1) {
-        const way = nth > 0 ? this.#dice.below(longestWayMs) : this.#dice.chance(0.7) ? 0 : this.#dice.below(minute);
+        const way =
+          nth > 0 ? this.#dice.below(longestWayMs) : this.#dice.chance(0.7) ? 0 : this.#dice.below(minute);
         // What is on the way is text: nobody who has sent it can change it any more.
         this.#under.push({ queue, body: structuredClone(body), at: Date.now() + way, attempts: 1 });
       }
@@ -86,4 +92,5 @@ export class StormQueues {
   }
 }
 
-const isChange = (body: unknown): boolean => typeof body === "object" && body !== null && "deliveries" in body;
+const isChange = (body: unknown): boolean =>
+  typeof body === "object" && body !== null && "deliveries" in body;

@@ -47,7 +47,7 @@ export class StormReceivers {
 
   #take(name: string, { headers, body }: RequestInit): void {
     const id = new Headers(headers).get("webhook-id") ?? "";
-    const { data } = v.parse(Body, JSON.parse(String(body)));
+    const { data } = v.parse(Body, typeof body === "string" ? JSON.parse(body) : null);
     const key = `${name} ${data.id}`;
     if (data.seq < (this.#latest.get(key) ?? 0)) this.shadows.back += 1;
     this.#latest.set(key, data.seq);
@@ -58,6 +58,7 @@ export class StormReceivers {
     }
     this.#had.add(id);
     this.done.push(id);
-    if (data.seq >= (this.newest.get(key)?.seq ?? 0)) this.newest.set(key, { seq: data.seq, state: data.state });
+    const { seq, state } = data;
+    if (seq >= (this.newest.get(key)?.seq ?? 0)) this.newest.set(key, { seq, state });
   }
 }

@@ -21,7 +21,11 @@ import { outcomeOf } from "./storm-reference.ts";
 /** Which receiver stands behind which sink. */
 export type Sinks = ReadonlyMap<string, string>;
 
-export type Verdict = { readonly faults: readonly string[]; readonly delivered: number; readonly dead: number };
+export type Verdict = {
+  readonly faults: readonly string[];
+  readonly delivered: number;
+  readonly dead: number;
+};
 
 export async function verdictOn(storm: Storm, receivers: StormReceivers, sinks: Sinks): Promise<Verdict> {
   const board = new Map((await storm.board.rows()).map((row) => [row.id, row]));
@@ -33,8 +37,10 @@ export async function verdictOn(storm: Storm, receivers: StormReceivers, sinks: 
     storm.lives.map(async (life) => {
       const say = (fault: string): void => void faults.push(`${life.id}: ${fault}`);
       const there = await kept(life.stub);
-      for (const fault of [...stateFaults(life, there), ...earlyIn(there), ...outboxFaults(there, life)]) say(fault);
-      for (const fault of newestFaults(there, receivers, sinks)) say(fault);
+      stateFaults(life, there).forEach(say);
+      earlyIn(there).forEach(say);
+      outboxFaults(there, life).forEach(say);
+      newestFaults(there, receivers, sinks).forEach(say);
       for (const { seq, sink, status } of there.outbox) {
         if (status === "delivered") delivered += 1;
         if (status === "dead") dead += 1;
@@ -48,8 +54,10 @@ export async function verdictOn(storm: Storm, receivers: StormReceivers, sinks: 
       const now = v.parse(Change, JSON.parse(change ?? "null"));
       const says = row && [row.seq, row.due_at, row.delivered, row.failed];
       const is = [now.seq, now.dueAt, sums.delivered, sums.failed];
-      if (JSON.stringify(says) !== JSON.stringify(is)) say(`the Board has ${String(says)}, it is ${String(is)}`);
-      const [summary, own] = [listed.get(life.id), now.summary].map((one) => canonicalJson(plainObject(one ?? {})));
+      if (String(says) !== String(is)) say(`the Board has ${String(says)}, it is ${String(is)}`);
+      const [summary, own] = [listed.get(life.id), now.summary].map((one) =>
+        canonicalJson(plainObject(one ?? {})),
+      );
       if (summary !== own) say(`the Board lists ${summary}, not ${own}`);
     }),
   );
@@ -80,7 +88,8 @@ function stateFaults({ reference, votes }: StormLife, { payload, stored, events 
   const [is, should] = [stored.state, wanted].map((state) => state && JSON.stringify(outcomeOf(state)));
   if (is !== should) faults.push(`it is ${is}, not ${should}`);
   const folded = foldAll(payload, events);
-  if (JSON.stringify(folded) !== JSON.stringify(stored.state)) faults.push("its log does not lead to its state");
+  const isFold = JSON.stringify(folded) === JSON.stringify(stored.state);
+  if (!isFold) faults.push("its log does not lead to its state");
   for (const [index, { seq, at }] of events.entries()) {
     if (seq !== index + 1) faults.push(`event ${index + 1} is number ${seq}`);
     if (at < (events[index - 1]?.at ?? 0)) faults.push(`event ${seq} is before the one before it`);
@@ -118,7 +127,9 @@ function earlyIn({ payload, events }: Kept): string[] {
       case "rollback_claimed":
         // Attempts to execute have one end together; a rollback has one of its own.
         executionEnds =
-          event.type === "claimed" ? Math.min(executionEnds, at + clocks.executionMaxMs) : at + clocks.executionMaxMs;
+          event.type === "claimed"
+            ? Math.min(executionEnds, at + clocks.executionMaxMs)
+            : at + clocks.executionMaxMs;
         return Math.min(at + clocks.leaseTtlMs, executionEnds);
       case "heartbeat":
         return Math.min(at + clocks.leaseTtlMs, executionEnds);
@@ -144,7 +155,10 @@ function outboxFaults({ events, outbox, payload }: Kept, { subscribers }: StormL
   const rows = outbox.map(({ seq, sink }) => `${seq} ${sink}`);
   const faults = outbox
     .filter(({ status }) => status !== "delivered" && status !== "dead")
-    .map(({ seq, sink, status, tries, due }) => `notice ${seq} to ${sink} is ${status} after ${tries} tries, due ${due}`);
+    .map(
+      ({ seq, sink, status, tries, due }) =>
+        `notice ${seq} to ${sink} is ${status} after ${tries} tries, due ${due}`,
+    );
   if (rows.toSorted().join() !== wanted.toSorted().join()) faults.push(`its notices are ${rows.join()}`);
   return faults;
 }
@@ -155,13 +169,19 @@ function newestFaults({ events, outbox, payload }: Kept, receivers: StormReceive
     const own = outbox.filter((row) => row.sink === sink);
     const last = own.toSorted((a, b) => a.seq - b.seq).at(-1);
     if (last === undefined || last.status !== "delivered") return [];
-    const state = foldAll(payload, events.filter(({ seq }) => seq <= last.seq)).state;
+    const state = foldAll(
+      payload,
+      events.filter(({ seq }) => seq <= last.seq),
+    ).state;
     const newest = receivers.newest.get(`${name} ${payload.id}`);
     if (newest !== undefined && newest.seq >= last.seq && stateAt(newest.seq) === newest.state) return [];
     return [`${name} has ${JSON.stringify(newest)}, and ${state} (${last.seq}) is the last it was told`];
 
     function stateAt(at: number): string {
-      return foldAll(payload, events.filter(({ seq }) => seq <= at)).state;
+      return foldAll(
+        payload,
+        events.filter(({ seq }) => seq <= at),
+      ).state;
     }
   });
 }
