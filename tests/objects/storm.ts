@@ -28,6 +28,8 @@ export type Weather = {
 };
 
 const second = 1_000;
+/** Every so many rounds the clock jumps, by hours or by weeks. */
+const leapEvery = 13;
 /** How long something is out. */
 const outageMs = 10 * minute;
 const sweepEveryMs = minute;
@@ -40,8 +42,6 @@ const settleSteps = [12, 16] as const;
 const shortSteps = [6, 9] as const;
 /** Retries of a recipient that is never there take a day and a half. */
 const horizonMs = 4 * day;
-/** A throwing handler is tried so often, after 2 s, 4 s, …; then the platform has no alarm any more. */
-const platformTries = 7;
 
 /** What a trigger does that makes every write fail. */
 const failing = `BEGIN SELECT RAISE(ABORT, '${diskFull}'); END`;
@@ -59,7 +59,6 @@ export class Storm {
   #out: { what: Outage; until: number; hit: ReadonlySet<StormLife> } | null = null;
   #sweptAt = 0;
   #calm = false;
-  readonly #thrown = new Map<StormLife, number>();
   readonly faults: string[] = [];
   readonly sums = {
     jumps: 0,
@@ -68,7 +67,6 @@ export class Storm {
     early: 0,
     twice: 0,
     most: 0,
-    threw: 0,
     lost: 0,
     outages: 0,
     evicted: 0,
@@ -88,7 +86,7 @@ export class Storm {
   async blow(): Promise<void> {
     const start = Date.now();
     for (let round = 0; round < this.#weather.rounds; round += 1) {
-      this.#move(start);
+      this.#move(start, round % leapEvery === leapEvery - 1);
       await this.#change();
       await this.#evictSome();
       await Promise.all(
@@ -105,15 +103,15 @@ export class Storm {
   }
 
   /** The clock of the machines. It never goes back behind where it began, where real alarms would go off. */
-  #move(start: number): void {
+  #move(start: number, leaps: boolean): void {
     const draw = this.#dice.next();
     const upTo = (ms: number): number => 1 + this.#dice.below(ms);
     let by = upTo(minute);
     if (draw > 0.4) by = minute + upTo(4 * minute);
     if (draw > 0.82) by = -minute - upTo(4 * minute);
-    // What is out is out for many rounds, and not only until a jump ends it.
-    if (draw > 0.88 && this.#out === null) by = upTo(8 * hour);
-    if (draw > 0.95 && this.#out === null) by = upTo(12 * day);
+    // What is out is out for many rounds, and mostly not only until a jump ends it.
+    if (leaps || (draw > 0.9 && this.#out === null)) by = 10 * minute + upTo(8 * hour);
+    if (leaps && draw > 0.4) by = upTo(20 * day);
     const now = Math.max(start, Date.now() + by);
     this.sums.jumps += by > 10 * minute ? 1 : 0;
     this.sums.back += by < 0 ? 1 : 0;
@@ -218,24 +216,10 @@ export class Storm {
       // It is killed before it has done anything, and the platform runs it again; unless it has cleared itself first.
       if (dies && this.#weather.clears) return;
       if (dies && !this.#calm) return storage.setAlarm(Date.now() + 1);
-      try {
-        await action.alarm();
-        if (twice) await action.alarm();
-        this.#thrown.delete(life);
-      } catch (error) {
-        if (!String(error).includes(diskFull)) throw error;
-        await this.#threw(life, storage);
-      }
+      // It never throws, whatever is out: the platform would give it up.
+      await action.alarm();
+      if (twice) await action.alarm();
     });
-  }
-
-  /** As the platform does: again and again, later each time, and then not any more. */
-  async #threw(life: StormLife, storage: DurableObjectStorage): Promise<void> {
-    this.sums.threw += 1;
-    const times = (this.#thrown.get(life) ?? 0) + 1;
-    this.#thrown.set(life, times % platformTries);
-    if (times < platformTries) await storage.setAlarm(Date.now() + 2 ** times * second);
-    else this.sums.lost += 1;
   }
 
   async #growCalm(): Promise<void> {
