@@ -1,5 +1,6 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { isOver } from "../../core/machine/deadlines.ts";
 import type { Action } from "../../objects/action/action.ts";
 import type { Board } from "../../objects/board/board.ts";
 import type { ActionChanged } from "../../schemas/message.ts";
@@ -33,10 +34,11 @@ export class StormBoard {
     this.env = { ...env, EVIDENCE: undefined, BOARD: board, REGISTRY: registry } as unknown as Env;
   }
 
-  /** Whether it has heard of an action as it is now: from then on the sweep can find it. */
-  knows({ store }: Action): boolean {
+  /** Whether the sweep finds an action: it is open, and this Board has heard of it as it is now. */
+  finds({ store }: Action): boolean {
     const there = store.load();
-    return there !== null && (this.#known.get(there.payload.id) ?? -1) >= there.stored.state.seq;
+    if (there === null || isOver(there.payload, there.stored.state)) return false;
+    return (this.#known.get(there.payload.id) ?? -1) >= there.stored.state.seq;
   }
 
   #proxy(): unknown {

@@ -209,7 +209,7 @@ export class Storm {
     await runInDurableObject(life.stub, async (action: Action, { storage }) => {
       if ((await storage.getAlarm()) === null) return;
       await storage.deleteAlarm();
-      if (lost && this.board.knows(action)) {
+      if (lost && this.board.finds(action)) {
         this.sums.lost += 1;
         return;
       }
