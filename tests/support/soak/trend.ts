@@ -29,10 +29,8 @@ export type Verdict = {
   readonly faults: readonly string[];
 };
 
-/**
- * How long the engine warms up: code is compiled, caches fill, and the heap finds its size. Of a soak the first third is left out.
- */
-const warmShare = 1 / 3;
+/** While the engine warms up code is compiled, caches fill, and the heap finds its size: the first half of a soak is left out. */
+const warmShare = 1 / 2;
 /** What memory moves by while nothing is kept, at least: the heap is tidied up in steps of some megabytes. */
 const stepBytes = 4 * 1_048_576;
 /** What an engine may keep of each action that it has finished: an entry in a map, and not what was said. */
