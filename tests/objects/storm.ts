@@ -80,7 +80,11 @@ export class Storm {
     this.#weather = weather;
     this.board = new StormBoard(place.workspace, weather.shadowed);
     this.lives = Array.from({ length: weather.lives }, (_, nth) => new StormLife(place, nth));
-    this.#bornAt = this.lives.map(() => this.#dice.below(weather.rounds * 0.6));
+    // In a short one the half is asked for in calm and left alone, so that whatever the dice say something comes due.
+    const isLate = (nth: number): boolean => weather.calm === "short" && nth % 2 === 0;
+    this.#bornAt = this.lives.map((_, nth) =>
+      isLate(nth) ? Infinity : this.#dice.below(weather.rounds * 0.6),
+    );
   }
 
   async blow(): Promise<void> {

@@ -119,7 +119,7 @@ test(
     timeout: 180_000,
   },
   async ({ expect }) => {
-    const short: Weather = { ...usual, lives: 8, rounds: 6, outages: [], sweeps: false, calm: "short" };
+    const short: Weather = { ...usual, lives: 16, rounds: 5, outages: [], sweeps: false, calm: "short" };
     const overdueIn = async (name: string, weather: Weather): Promise<number> =>
       (await blown(name, weather)).faults.filter((fault) => fault.includes("overdue for more than")).length;
     // Where the platform runs no alarm at all, the sweep does; and where nobody sweeps, alarms do.
@@ -128,7 +128,7 @@ test(
     expect(await overdueIn("no-sweep", { ...swept, sweeps: false })).toBeGreaterThan(0);
     expect(await overdueIn("alarms-alone", short)).toBe(0);
     expect(await overdueIn("clears", { ...short, clears: true })).toBeGreaterThan(0);
-    const hurried = await blown("hurried", { ...short, lives: 2, rounds: 3, sweeps: true }, seed, true);
+    const hurried = await blown("hurried", { ...short, lives: 4, rounds: 3, sweeps: true }, seed, true);
     expect(hurried.faults).toEqual(expect.arrayContaining([expect.stringContaining(", and it was ")]));
     proven({ part: "storms", seed, controls: { found: 3, of: 3 } });
   },
