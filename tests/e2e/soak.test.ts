@@ -17,6 +17,8 @@ const minutes = Number(process.env["HOLDPOINT_SOAK_MINUTES"] ?? 1);
 const pending = Number(process.env["HOLDPOINT_SOAK_PENDING"] ?? 100);
 /** The control needs no longer than it takes to see a leak. */
 const controlMinutes = Math.min(minutes, 3);
+/** It takes its time, so that it is only made where somebody says how much. */
+const isUnasked = process.env["HOLDPOINT_SOAK_MINUTES"] === undefined;
 const minuteMs = 60_000;
 /** Something begins so often. */
 const everyMs = 100;
@@ -73,7 +75,7 @@ function told({ verdict, samples, load }: Soak, what: string): void {
   console.log(`files: ${samples[0]?.files} to ${samples.at(-1)?.files}`);
 }
 
-test(
+test.skipIf(isUnasked)(
   `${minutes} minutes of mixed load beside ${pending} that wait leave memory flat, and lose nothing`,
   { timeout: (2 * minutes + 10) * minuteMs + pending * 200 },
   async ({ expect }) => {
@@ -95,7 +97,9 @@ test(
       }
       return [...load.acked].every(([id, { seq }]) => (heard.get(id) ?? 0) >= seq);
     }, 5 * minuteMs);
-    expect(engine.errors()).toBe("");
+    // workerd says so itself where a busy machine has kept an alarm waiting.
+    const said = engine.errors().split("\n");
+    expect(said.filter((line) => line !== "" && !line.includes("warning: NOSENTRY"))).toEqual([]);
     expect(verdict.faults).toEqual([]);
     const [first, last] = [samples[0]!, samples.at(-1)!];
     const notes =
@@ -106,7 +110,7 @@ test(
   },
 );
 
-test(
+test.skipIf(isUnasked)(
   "the control, an engine that keeps every body, is seen to grow",
   { timeout: (2 * controlMinutes + 5) * minuteMs + pending * 200 },
   async ({ expect }) => {

@@ -23,6 +23,8 @@ export type Place = {
   readonly dice: Dice;
   readonly subscribers: readonly Subscriber[];
   readonly secretId: string;
+  /** Whether some take days where others take minutes. */
+  readonly slow: boolean;
   /** The control: a caller's clock is taken for the engine's. */
   readonly callersClock: boolean;
 };
@@ -59,9 +61,9 @@ const middling = {
   executionMax: "9m",
 };
 
-function contractFrom(dice: Dice): Contract {
+function contractFrom({ dice, slow: maySlow }: Place): Contract {
   const rules = [seat("reviewer", 1, "group:dba"), seat("two", 2, "group:dba", "group:security")];
-  const clocks = dice.pick([brief, middling, middling, slow]);
+  const clocks = dice.pick([brief, middling, middling, maySlow ? slow : brief]);
   return contractOf({
     retention,
     rule: dice.pick(rules),
@@ -111,7 +113,7 @@ export class StormLife {
   /** Asks for it. Its own clock, and nobody else's, says when. */
   async ask(): Promise<void> {
     const { dice, secretId, workspace } = this.#place;
-    const contract = contractFrom(dice);
+    const contract = contractFrom(this.#place);
     const callback = dice.chance(0.15) ? { url: callbackUrl, secretId } : null;
     const { createdAt: _, ...payload } = payloadOf(contract, { id: this.id, workspace, callback });
     const asked = { payload, known: this.#known(), channels: [], key: "k", fingerprint: "f", origin };
