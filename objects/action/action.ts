@@ -191,7 +191,17 @@ export class Action extends ReadAction {
       console.error("alarm", this.ctx.id.name, faultText(error));
       patienceMs = failedAlarmMs;
     } finally {
+      await this.#armAgain(patienceMs);
+    }
+  }
+
+  /** Where not even that can be written down, the alarm is set without: whoever throws here seven times has none any more. */
+  async #armAgain(patienceMs: number): Promise<void> {
+    try {
       this.store.arm(patienceMs);
+    } catch (error) {
+      console.error("alarm", this.ctx.id.name, faultText(error));
+      await this.ctx.storage.setAlarm(Date.now() + failedAlarmMs);
     }
   }
 

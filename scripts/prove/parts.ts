@@ -245,6 +245,31 @@ export const parts: readonly Part[] = [
     whole: 10_000_000,
     controls: 17,
   },
+  {
+    name: "storms",
+    proves:
+      "While clocks jump by weeks and back, alarms go off early, late, twice and a hundred at once, the queue, the Board or the disk is out for ten minutes, the platform gives alarms up, and queues deliver every message five times in any order, every action comes to what the plain machine comes to that meets each deadline to the millisecond; nothing is overdue for more than alarm and sweep may take, every notice ends delivered or dead, and the Board says what the actions say. The controls do without the sweep, clear an alarm before its work, take a caller's clock, trust the order of messages at the Board and at a receiver, and take what comes twice.",
+    unit: "lives",
+    runs: { files: ["tests/objects/storms.test.ts"] },
+    size: "HOLDPOINT_STORMS",
+    quick: 8,
+    whole: 600,
+    shards: 2,
+    controls: 6,
+  },
+  {
+    name: "soak",
+    proves:
+      "Half an hour of mixed load on plain workerd beside 10,000 actions that wait leaves its memory flat and costs each action its rows and no more; all that was acknowledged is there, and everybody was told. The control keeps every body it is sent.",
+    unit: "minutes",
+    runs: { files: ["tests/e2e/soak.test.ts"] },
+    size: "HOLDPOINT_SOAK_MINUTES",
+    quick: null,
+    whole: 30,
+    controls: 1,
+    waits: true,
+    env: { HOLDPOINT_SOAK_PENDING: "10000" },
+  },
 ];
 
 /** The test files that the quick run makes: the "tests" step leaves them out, so that nothing is run twice. */

@@ -1,4 +1,4 @@
-import { runInDurableObject } from "cloudflare:test";
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, test, vi } from "vitest";
 import type { Command } from "../../core/machine/command.ts";
@@ -238,6 +238,25 @@ describe("a write that fails", () => {
       expect(await inside(stub, work, () => () => undefined)).toBeNull();
       last = (await kept(stub)).outbox;
       expect([name, last[0]?.status]).toEqual([name, status]);
+    }
+  });
+});
+
+describe("an alarm", () => {
+  test("that cannot write anything down does not throw, and goes off again", async ({ expect }) => {
+    const { stub } = await ready("pending");
+    await runInDurableObject(stub, (_, { storage }) => void failingAt("BEFORE UPDATE ON docs")(storage.sql));
+    vi.spyOn(console, "error").mockImplementation(() => undefined);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
+    try {
+      expect(await runDurableObjectAlarm(stub)).toBe(true);
+      const alarm = await runInDurableObject(stub, (_, { storage }) => storage.getAlarm());
+      expect(alarm).toBeGreaterThan(Date.now());
+      await runInDurableObject(stub, (_, { storage }) => void storage.sql.exec("DROP TRIGGER broken"));
+      expect(await runDurableObjectAlarm(stub)).toBe(true);
+      expect((await kept(stub)).stored.state.state).toBe("expired");
+    } finally {
+      vi.useRealTimers();
     }
   });
 });
