@@ -1,3 +1,4 @@
+import { groups } from "../mutation/groups.ts";
 import { filesOf, type Part } from "./part.ts";
 
 /**
@@ -183,6 +184,18 @@ export const parts: readonly Part[] = [
     quick: 4,
     whole: 400,
     controls: 1,
+  },
+  {
+    name: "mutation",
+    proves:
+      "What decides, counts, waits, signs and lets in is held by quick tests: of small changes to that code they notice 95 of 100, and 90 where signatures and sign-ins are. Every other change is written down in tests/mutation, with why it may go unnoticed. Each group's control leaves out the tests of one file.",
+    unit: "changes",
+    runs: { command: ["node", "scripts/mutation/run.ts"] },
+    each: groups.map(({ name }) => name),
+    size: null,
+    quick: null,
+    whole: 200,
+    controls: groups.length,
   },
 ];
 
