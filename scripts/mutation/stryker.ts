@@ -68,7 +68,7 @@ async function ensureStryker(): Promise<void> {
   const draft = join(home, `node_modules.${process.pid}`, "draft");
   try {
     mkdirSync(draft, { recursive: true });
-    for (const name of ["package.json", "package-lock.json", ".npmrc"]) {
+    for (const name of ["package.json", "package-lock.json"]) {
       cpSync(join(home, name), join(draft, name));
     }
     await run("npm", ["ci", "--no-audit", "--no-fund"], draft, {});
