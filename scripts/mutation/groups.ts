@@ -24,10 +24,10 @@ export const groups: readonly Group[] = [
   {
     name: "quorum",
     mutate: ["core/quorum.ts"],
-    tests: ["unit/quorum", "unit/standing"],
-    slow: ["on every roster", "and the reduced rosters"],
+    tests: ["unit/quorum", "unit/quorum-nearest", "unit/standing"],
+    slow: ["on every roster", "and the reduced rosters", "with n units in a seat", "which notices a matcher"],
     least: 95,
-    control: { file: "core/quorum.ts", without: ["unit/quorum"] },
+    control: { file: "core/quorum.ts", without: ["unit/quorum", "unit/quorum-nearest"] },
   },
   {
     name: "clocks",

@@ -194,7 +194,7 @@ export const parts: readonly Part[] = [
     each: groups.map(({ name }) => name),
     size: null,
     quick: null,
-    whole: 200,
+    whole: 190,
     controls: groups.length,
   },
 ];
