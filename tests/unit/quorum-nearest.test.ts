@@ -17,7 +17,7 @@ describe("whom a selector names", () => {
     ["no manager that is known", "manager-of-requester", {}, false],
     ["who is on call", "oncall:primary", { oncall: { primary: ["person:alice"] } }, true],
     ["who is not on call", "oncall:primary", { oncall: { primary: [] } }, false],
-    ["a kind there is not", "onduty:primary" as Selector, { oncall: { primary: ["person:alice"] } }, false],
+    ["a kind there is not", "onduty:primary", { oncall: { primary: ["person:alice"] } }, false],
   ];
   test.for(rows)("%s", ([, selector, context, expected], { expect }) => {
     expect(matches(selector, alice, { ...unknown, ...context })).toBe(expected);
