@@ -46,7 +46,7 @@ export function matches(selector: Selector, person: PersonFacts, context: Select
     return owner.startsWith("group:") ? isMember(person, owner) : owner === person.id;
   }
   if (selector === "manager-of-requester") {
-    return context.managerOfRequester !== null && context.managerOfRequester === person.id;
+    return context.managerOfRequester === person.id;
   }
   if (selector.startsWith("person:")) return selector === person.id;
   if (selector.startsWith("group:")) return isMember(person, selector);

@@ -25,7 +25,14 @@ export function jobsOf(part: Part, extent: Extent, seed: number): Job[] {
     };
     const suffix = shards === 1 ? "" : ` ${shard + 1}/${shards}`;
     if ("command" in part.runs) {
-      return [{ part, label: `${part.name}${suffix}`, runs: { command: part.runs.command }, env }];
+      const { command } = part.runs;
+      const whole = { part, label: `${part.name}${suffix}`, runs: { command }, env };
+      if (part.each === undefined) return [whole];
+      return part.each.map((one) => ({
+        ...whole,
+        label: `${part.name}: ${one}${suffix}`,
+        runs: { command: [...command, one] },
+      }));
     }
     return filesOf(part).map((file) => ({
       part,

@@ -21,6 +21,8 @@ export type Part = {
   readonly controls: number;
   /** In how many processes a whole run divides the trials, each with a seed of its own. */
   readonly shards?: number;
+  /** Last arguments of the program, where a whole run makes one process for each. */
+  readonly each?: readonly string[];
   /** It mostly waits for leases and retries to come due, so it runs beside the parts that keep a processor busy. */
   readonly waits?: true;
   /** Variables besides size and seed. */

@@ -78,18 +78,12 @@ describe("canonical JSON", () => {
     );
   });
 
-  test("refuses what has no UTF-8 form or is no JSON number", ({ expect }) => {
-    for (const value of [
-      "\ud800",
-      "a\udc00b",
-      { "\udfff": 1 },
-      ["\ud83d"],
-      NaN,
-      Infinity,
-      -Infinity,
-      [{ a: NaN }],
-    ]) {
-      expect(() => canonicalJson(value)).toThrow(TypeError);
+  test("refuses what has no UTF-8 form or is no JSON number, and says which", ({ expect }) => {
+    for (const value of ["\ud800", "a\udc00b", { "\udfff": 1 }, ["\ud83d"]]) {
+      expect(() => canonicalJson(value)).toThrow(new TypeError("a lone surrogate has no canonical form"));
+    }
+    for (const value of [NaN, Infinity, -Infinity, [{ a: NaN }]]) {
+      expect(() => canonicalJson(value)).toThrow(new TypeError("NaN and infinities have no canonical form"));
     }
   });
 

@@ -1,5 +1,5 @@
 import { describe, test } from "vitest";
-import { clockBounds, clockFaults, clocksOf, durationText } from "../../core/clocks.ts";
+import { clockBounds, clockFaults, clocksOf, durationText, schedulingMaxMs } from "../../core/clocks.ts";
 import { durationMs } from "../../schemas/duration.ts";
 
 const minute = 60_000;
@@ -41,6 +41,21 @@ describe("clocks", () => {
       reviewDueMs: null,
     });
     expect(clocksOf({ clocks: { escalateAfter: [] }, rollback: null }).escalateAfterMs).toEqual([]);
+  });
+
+  test("fall back on their defaults where a duration cannot be read", ({ expect }) => {
+    const { escalateAfterMs, pendingTtlMs } = clocksOf({
+      clocks: { escalateAfter: ["soon"], pendingTtl: "a while" },
+      rollback: null,
+    });
+    expect({ escalateAfterMs, pendingTtlMs }).toEqual({
+      escalateAfterMs: [15 * minute],
+      pendingTtlMs: 60 * minute,
+    });
+  });
+
+  test("let nobody schedule further ahead than thirty days", ({ expect }) => {
+    expect(schedulingMaxMs).toBe(30 * 24 * 60 * minute);
   });
 
   const bounds = Object.entries(clockBounds);
@@ -87,6 +102,9 @@ describe("clocks", () => {
     expect(faults("25h", "critical")).toEqual(["is 25h; pendingTtl is 1m to 1d for risk critical"]);
     expect(faults("25h", "high")).toEqual([]);
     expect(faults("721h", "high")).toEqual(["is 721h; pendingTtl is 1m to 30d"]);
+    // The rollback has a week all the same.
+    const rollback = { window: "7d", auto: "never" as const };
+    expect(clockFaults({ clocks: {}, rollback, risk: "critical" })).toEqual([]);
   });
 
   test("durations are written in the largest unit that divides them", ({ expect }) => {

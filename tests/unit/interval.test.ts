@@ -15,6 +15,13 @@ describe("the Wilson interval", () => {
     expect(share.high).toBeCloseTo(high, 4);
   });
 
+  test("is exact where every trial is a hit, or none: no rounding is left over", ({ expect }) => {
+    for (let trials = 1; trials <= 2_000; trials++) {
+      expect(wilson(0, trials).low).toBe(0);
+      expect(wilson(trials, trials).high).toBe(1);
+    }
+  });
+
   test("says nothing of no trial", ({ expect }) => {
     expect(wilson(0, 0)).toEqual({ share: null, low: 0, high: 1, hits: 0, trials: 0 });
   });

@@ -71,6 +71,18 @@ describe("the processes of a part", () => {
     );
   });
 
+  test("are one for each last argument of a program that takes some", ({ expect }) => {
+    const jobs = jobsOf(
+      { ...part, shards: 1, runs: { command: ["deal"] }, each: ["red", "black"] },
+      "whole",
+      7,
+    );
+    expect(jobs.map(({ label, runs }) => [label, runs])).toEqual([
+      ["dice: red", { command: ["deal", "red"] }],
+      ["dice: black", { command: ["deal", "black"] }],
+    ]);
+  });
+
   test("are not divided in a quick run, and are none where there is no quick size", ({ expect }) => {
     expect(jobsOf(part, "quick", 7).map(({ env }) => env["HOLDPOINT_THROWS"])).toEqual(["10", "10"]);
     expect(jobsOf({ ...part, quick: null }, "quick", 7)).toEqual([]);

@@ -64,6 +64,34 @@ describe("T25 what is installed", () => {
   });
 });
 
+describe("T25 what changes the code to see whether a test notices, which is installed on its own", () => {
+  const Apart = v.object({ dependencies: Versions });
+  const asked = v.parse(Apart, JSON.parse(fileText("scripts/mutation/package.json"))).dependencies;
+  const locked = v.parse(
+    v.object({ packages: v.record(v.string(), Locked) }),
+    JSON.parse(fileText("scripts/mutation/package-lock.json")),
+  ).packages;
+  const those = Object.entries(locked).filter(([path]) => path !== "");
+
+  test("is one version of each, held to its bytes, from the registry alone, and runs no script", ({
+    expect,
+  }) => {
+    for (const [name, version] of Object.entries(asked)) {
+      expect(version).toMatch(/^\d+\.\d+\.\d+$/u);
+      expect(locked[`node_modules/${name}`]?.version, name).toBe(version);
+    }
+    expect(those.length).toBeGreaterThan(100);
+    const loose = those.filter(
+      ([, { integrity, resolved, link, hasInstallScript }]) =>
+        !/^sha512-[A-Za-z0-9+/]{86}==$/u.test(integrity ?? "") ||
+        (resolved !== undefined && !resolved.startsWith("https://registry.npmjs.org/")) ||
+        link === true ||
+        hasInstallScript === true,
+    );
+    expect(loose.map(([path]) => path)).toEqual([]);
+  });
+});
+
 describe("T25 the core that decides", () => {
   const deciding = [...filesBelow("core", ".ts"), ...filesBelow("schemas", ".ts")];
   const importsOf = (path: string): string[] =>

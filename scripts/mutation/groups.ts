@@ -1,0 +1,39 @@
+/** What is changed together, and the tests that have to notice. Quick tests alone: each change runs those that come to it. */
+export type Group = {
+  readonly name: string;
+  /** Files, or patterns of them. */
+  readonly mutate: readonly string[];
+  /** Test files below tests/, without `.test.ts`. */
+  readonly tests: readonly string[];
+  /** Beginnings of the names of tests that take seconds: what they find, others of the group find as well. */
+  readonly slow?: readonly string[];
+  /** How many of a hundred changes have to be noticed at least. */
+  readonly least: number;
+  /** A file of the group, and the tests without which its changes are not noticed any more. */
+  readonly control: { readonly file: string; readonly without: readonly string[] };
+};
+
+export const groups: readonly Group[] = [
+  {
+    name: "digest",
+    mutate: ["core/digest.ts", "core/canonical.ts"],
+    tests: ["unit/digest", "unit/canonical"],
+    least: 95,
+    control: { file: "core/canonical.ts", without: ["unit/canonical"] },
+  },
+  {
+    name: "quorum",
+    mutate: ["core/quorum.ts"],
+    tests: ["unit/quorum", "unit/quorum-nearest", "unit/standing"],
+    slow: ["on every roster", "and the reduced rosters", "with n units in a seat", "which notices a matcher"],
+    least: 95,
+    control: { file: "core/quorum.ts", without: ["unit/quorum", "unit/quorum-nearest"] },
+  },
+  {
+    name: "clocks",
+    mutate: ["core/clocks.ts", "core/interval.ts"],
+    tests: ["unit/clocks", "unit/interval"],
+    least: 95,
+    control: { file: "core/clocks.ts", without: ["unit/clocks"] },
+  },
+];
