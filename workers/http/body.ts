@@ -81,15 +81,21 @@ export function parseWith<Schema extends v.GenericSchema>(
   value: unknown,
 ): v.InferOutput<Schema> {
   const result = v.safeParse(schema, value);
-  const errors = result.success ? listsForObjects(value, result.output) : fieldsOf(result.issues);
+  const errors = result.success ? listsForObjects(value, result.output) : faultsOf(value, result.issues);
   if (result.success && errors.length === 0) return result.output;
   throw new ProblemError("invalid_body", { detail: "Mend the named fields and send it again.", errors });
 }
 
+const noObject = "is not a JSON object";
+
+/** No body is a list, and which fields one does not have helps nobody. */
+const faultsOf = (sent: unknown, issues: readonly v.BaseIssue<unknown>[]): ProblemField[] =>
+  Array.isArray(sent) ? [{ pointer: "", detail: noObject }] : fieldsOf(issues);
+
 /** valibot takes a list for an object with numbers for names, and so something else would be agreed to than was sent. */
 function listsForObjects(sent: unknown, taken: unknown, pointer = ""): ProblemField[] {
   if (!isObject(sent) || !isObject(taken)) return [];
-  if (Array.isArray(sent) && !Array.isArray(taken)) return [{ pointer, detail: "is not a JSON object" }];
+  if (Array.isArray(sent) && !Array.isArray(taken)) return [{ pointer, detail: noObject }];
   const parts: ReadonlyMap<string, unknown> = new Map(Object.entries(taken));
   return Object.entries(sent).flatMap(([key, part]) =>
     listsForObjects(part, parts.get(key), `${pointer}/${pointerSegment(key)}`),
@@ -114,7 +120,7 @@ export function fieldsOf(issues: readonly v.BaseIssue<unknown>[]): ProblemField[
 function messageOf(issue: v.BaseIssue<unknown>): string {
   if (issue.type === "strict_object") {
     if (issue.expected === "never") return "is not a field of this body; leave it out";
-    return issue.received === "undefined" ? "is missing" : "is not a JSON object";
+    return issue.received === "undefined" ? "is missing" : noObject;
   }
   return detailOf(issue);
 }
