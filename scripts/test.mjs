@@ -32,7 +32,7 @@ const steps = [
     // What mostly waits for leases and retries to come due does so while others keep the processors busy.
     beside: ["vitest", "run", "--project=e2e", ...waiting],
     // Those with a step of their own (scripts/prove/parts.ts) are left to it.
-    env: { HOLDPOINT_CAMPAIGNS: "apart", HOLDPOINT_WAITING: "apart", HOLDPOINT_LANES: "3" },
+    env: { HOLDPOINT_CAMPAIGNS: "apart", HOLDPOINT_WAITING: "apart" },
     besideEnv: { HOLDPOINT_WAITING: "", HOLDPOINT_LANES: "2" },
   },
   { name: "proof", commands: [["node", join("scripts", "prove.ts"), "--quick"]] },
