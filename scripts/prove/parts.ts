@@ -212,6 +212,7 @@ export const parts: readonly Part[] = [
     whole: 50_000,
     shards: 2,
     controls: 23,
+    waits: true,
   },
   {
     name: "histories",
@@ -223,6 +224,7 @@ export const parts: readonly Part[] = [
     quick: 40,
     whole: 2_000,
     controls: 7,
+    waits: true,
   },
   {
     name: "crash-points",
@@ -234,6 +236,7 @@ export const parts: readonly Part[] = [
     quick: 4,
     whole: 400,
     controls: 1,
+    waits: true,
   },
   {
     name: "spin",
