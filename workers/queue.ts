@@ -191,14 +191,19 @@ async function sendPatiently(
   background: Background,
 ): Promise<Settled<Delivery>[]> {
   if (deliveries.length === 0) return [];
-  const over = new Promise<null>((resolve) => setTimeout(() => resolve(null), patienceMs));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), patienceMs);
+  });
   const settle = async (sending: Sending): Promise<Settled<Delivery>[]> => {
     const settled = await Promise.race([sending.settled, over]);
     if (settled !== null) return settled;
     background.waitUntil(sending.settled.then(report));
     return sending.deliveries.map((message) => ({ message, error: null }));
   };
-  return (await Promise.all(startDeliveries(deliveries, deliveryDeps(env)).map(settle))).flat();
+  const settled = await Promise.all(startDeliveries(deliveries, deliveryDeps(env)).map(settle));
+  clearTimeout(timer);
+  return settled.flat();
 }
 
 /** Deliveries whose consumer kept failing: the action is told and schedules them by its own count of tries. */

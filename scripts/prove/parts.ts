@@ -258,7 +258,7 @@ export const parts: readonly Part[] = [
     size: "HOLDPOINT_STORMS",
     quick: 8,
     whole: 600,
-    shards: 2,
+    shards: 6,
     controls: 6,
   },
   {
