@@ -21,6 +21,8 @@ import { everyText, forgotten, mark, planted, retentions } from "./planted.ts";
 /** HOLDPOINT_LIVES says how many, HOLDPOINT_SEED which. */
 const seed = Number(process.env["HOLDPOINT_SEED"] ?? Date.now() % 1_000_000);
 const lives = Number(process.env["HOLDPOINT_LIVES"] ?? 120);
+/** As long as so many may take on a busy machine. */
+const timeout = 60_000 + lives * 200;
 const seen = new Map<string, number>();
 const count = (what: string): void => void seen.set(what, (seen.get(what) ?? 0) + 1);
 
@@ -82,59 +84,63 @@ const inside = (nth: number, work: (storage: DurableObjectStorage) => void): Pro
 const bare = (payload: Payload): string => JSON.stringify({ ...payload, callback: null });
 
 describe("a random life", () => {
-  test("leads to the same state read back from its rows, and nothing it holds stands in one (I4, T13)", async ({
-    expect,
-  }) => {
-    for (const [nth, life] of livesOf().entries()) {
-      await inside(nth, (storage) => {
-        written(life, new Store(storage, env), storage);
-        const text = everyText(storage.sql);
-        expect(text.includes(mark), `seed ${seed}, life ${nth}: found in clear`).toBe(false);
-        const there = openAction(env, rows.readDocs(storage.sql));
-        const events = readEvents(storage.sql, there, 0);
-        expect(there.payload).toEqual(life.payload);
-        expect(events).toEqual(life.events);
-        expect(there.stored.state).toEqual(foldAll(life.payload, life.events));
-        // With the key everything opens again: what was not found in the rows is there.
-        expect(JSON.stringify(there)).toContain(mark);
-        count(`${there.stored.state.state}, ${life.events.length > 8 ? "long" : "short"}`);
-      });
-    }
-    proven({ part: "lives", trials: lives, seed });
-  });
+  test(
+    "leads to the same state read back from its rows, and nothing it holds stands in one (I4, T13)",
+    { timeout },
+    async ({ expect }) => {
+      for (const [nth, life] of livesOf().entries()) {
+        await inside(nth, (storage) => {
+          written(life, new Store(storage, env), storage);
+          const text = everyText(storage.sql);
+          expect(text.includes(mark), `seed ${seed}, life ${nth}: found in clear`).toBe(false);
+          const there = openAction(env, rows.readDocs(storage.sql));
+          const events = readEvents(storage.sql, there, 0);
+          expect(there.payload).toEqual(life.payload);
+          expect(events).toEqual(life.events);
+          expect(there.stored.state).toEqual(foldAll(life.payload, life.events));
+          // With the key everything opens again: what was not found in the rows is there.
+          expect(JSON.stringify(there)).toContain(mark);
+          count(`${there.stored.state.state}, ${life.events.length > 8 ? "long" : "short"}`);
+        });
+      }
+      proven({ part: "lives", trials: lives, seed });
+    },
+  );
 
-  test("of which any classes are let go of is the fold of what is left of its log (I4)", async ({
-    expect,
-  }) => {
-    let noticed = 0;
-    for (const [nth, life] of livesOf().entries()) {
-      await inside(nth, (storage) => {
-        written(life, new Store(storage, env), storage);
-        const log = JSON.stringify(rows.readEntries(storage.sql, 0));
-        for (const classes of subsets) {
-          const why = `seed ${seed}, life ${nth}, without ${classes.join(" and ")}`;
-          undone(storage, () => {
-            const gone = new Set(classes);
-            const after = new Store(storage, env).erase(classes, 1);
-            const there = openAction(env, rows.readDocs(storage.sql));
-            const events = readEvents(storage.sql, there, 0);
-            expect(events, why).toEqual(life.events.map((event) => forgotten(event, life.payload, gone)));
-            expect(there.stored.state, why).toEqual(foldAll(there.payload, events));
-            expect({ ...after, stale: false }, why).toEqual(there);
-            expect(JSON.stringify(rows.readEntries(storage.sql, 0)), why).toBe(log);
-            expect(everyText(storage.sql).includes(mark), why).toBe(false);
-            if (classes.length === retentionClasses.length) {
-              expect(bare(there.payload) + JSON.stringify(events), why).not.toContain(mark);
-            }
-            // The control: a log that has lost an entry does not lead there.
-            expect(foldAll(there.payload, events.slice(0, -1)), why).not.toEqual(there.stored.state);
-            noticed += 1;
-            count(`without ${classes.length}`);
-          });
-        }
-      });
-    }
-    const controls = { found: noticed, of: lives * subsets.length };
-    proven({ part: "lives", trials: lives * subsets.length, seed, controls });
-  });
+  test(
+    "of which any classes are let go of is the fold of what is left of its log (I4)",
+    { timeout },
+    async ({ expect }) => {
+      let noticed = 0;
+      for (const [nth, life] of livesOf().entries()) {
+        await inside(nth, (storage) => {
+          written(life, new Store(storage, env), storage);
+          const log = JSON.stringify(rows.readEntries(storage.sql, 0));
+          for (const classes of subsets) {
+            const why = `seed ${seed}, life ${nth}, without ${classes.join(" and ")}`;
+            undone(storage, () => {
+              const gone = new Set(classes);
+              const after = new Store(storage, env).erase(classes, 1);
+              const there = openAction(env, rows.readDocs(storage.sql));
+              const events = readEvents(storage.sql, there, 0);
+              expect(events, why).toEqual(life.events.map((event) => forgotten(event, life.payload, gone)));
+              expect(there.stored.state, why).toEqual(foldAll(there.payload, events));
+              expect({ ...after, stale: false }, why).toEqual(there);
+              expect(JSON.stringify(rows.readEntries(storage.sql, 0)), why).toBe(log);
+              expect(everyText(storage.sql).includes(mark), why).toBe(false);
+              if (classes.length === retentionClasses.length) {
+                expect(bare(there.payload) + JSON.stringify(events), why).not.toContain(mark);
+              }
+              // The control: a log that has lost an entry does not lead there.
+              expect(foldAll(there.payload, events.slice(0, -1)), why).not.toEqual(there.stored.state);
+              noticed += 1;
+              count(`without ${classes.length}`);
+            });
+          }
+        });
+      }
+      const controls = { found: noticed, of: lives * subsets.length };
+      proven({ part: "lives", trials: lives * subsets.length, seed, controls });
+    },
+  );
 });
