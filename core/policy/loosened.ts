@@ -89,7 +89,7 @@ type Filling = { readonly seat: Seat; readonly selector: Seat["from"][number] };
 
 /**
  * The least people who satisfy a rule, each somebody whom one selector names and no other: whoever is named by more satisfies
- * whatever these do. With risk critical one person is not enough, so that there a second is added.
+ * whatever these do. With risk critical one person is not enough, so that there a second is added, who may be for any seat.
  */
 function* waysToSatisfy({ rule, risk }: Contract, most: number): Generator<Filling[]> {
   const seats = seatsOf(rule);
@@ -99,11 +99,13 @@ function* waysToSatisfy({ rule, risk }: Contract, most: number): Generator<Filli
       const seat = seats[index];
       return seat === undefined ? [] : Array.from({ length: seat.n }, () => seat);
     });
-    const [only] = units;
-    if (risk === "critical" && units.length === 1 && only !== undefined) units.push(only);
-    for (const way of choices(units)) {
-      if (++ways > most) return;
-      yield way;
+    const crowds =
+      risk === "critical" && units.length === 1 ? seats.map((seat) => [...units, seat]) : [units];
+    for (const crowd of crowds) {
+      for (const way of choices(crowd)) {
+        if (++ways > most) return;
+        yield way;
+      }
     }
   }
 }

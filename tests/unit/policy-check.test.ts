@@ -3,8 +3,7 @@ import { describe, test } from "vitest";
 import { checkPolicy, type Surroundings } from "../../core/policy/check.ts";
 import { loosened } from "../../core/policy/loosened.ts";
 import { validatePolicy } from "../../core/policy/validate.ts";
-import type { Rule } from "../../schemas/policy.ts";
-import type { Policy } from "../../schemas/policy.ts";
+import type { Policy, Rule, Seat } from "../../schemas/policy.ts";
 import { standingOf } from "../../core/standing.ts";
 import type { Voter } from "../../core/quorum.ts";
 import { seatsOf } from "../../core/quorum.ts";
@@ -214,6 +213,20 @@ describe("a policy looser than the one in force", () => {
     expect(said(policy(deny, allow), weaker)).toEqual(["/contracts/0/decide/0/then"]);
     expect(said(policy(deny, allow), policy(allow))).toEqual(["/contracts/0/decide"]);
     expect(said(policy(allow), policy())).toEqual([]);
+  });
+
+  test("by its rule is named where the second person of what is critical may be for another seat", ({
+    expect,
+  }) => {
+    const seat = (n: number, ...from: Seat["from"]): Seat => ({ seat: "s", n, from });
+    const policy = (rule: Rule, risk: "high" | "critical"): Policy => ({
+      ...starter(),
+      contracts: [{ ...starter().contracts[0]!, rule, risk }],
+    });
+    const before = policy({ any: [seat(2, "group:g1", "group:g3"), seat(2, "group:g0")] }, "high");
+    const after = policy({ any: [seat(1, "group:g1"), seat(1, "group:g0")] }, "critical");
+    const [said] = loosened(before, after).filter(({ pointer }) => pointer === "/contracts/0/rule");
+    expect(said?.detail).toContain("1 of group:g1 and 1 of group:g0 would be enough");
   });
 
   test("is not said of one that is stricter", ({ expect }) => {
