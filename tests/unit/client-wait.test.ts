@@ -1,4 +1,4 @@
-import { describe, onTestFinished, test } from "vitest";
+import { describe, onTestFinished, test, vi } from "vitest";
 import { createClient } from "../../client/index.ts";
 import type { ActionView } from "../../schemas/action.ts";
 import {
@@ -71,11 +71,14 @@ describe("waiting", () => {
   }) => {
     const { engine, become, client } = await engineWith(fakeAction("pending", 2));
     const waiting = client.wait("act_fake");
+    // Each only once it is waited for after the one before.
+    const polledAfter = (seq: number): Promise<unknown> =>
+      vi.waitUntil(() => polls(engine.seen).at(-1)?.query.get("afterSeq") === String(seq), 10_000);
     for (let seq = 3; seq < 7; seq += 1) {
-      await soon();
+      await polledAfter(seq - 1);
       become(fakeAction("pending", seq));
     }
-    await soon();
+    await polledAfter(6);
     become(fakeAction("approved", 7));
     await expect(waiting).resolves.toMatchObject({ seq: 7 });
     expect(streams(engine.seen)).toHaveLength(2);
