@@ -64,23 +64,35 @@ describe("T10 a flood of requests by one agent", () => {
     const { id } = stage.users.alice;
     const cards = (): SlackCalled[] =>
       posted(id).filter(({ body }) => String(body["text"]).startsWith("Waiting for a decision"));
+    const dangerous = (): number =>
+      cards().filter(({ body }) => JSON.stringify(body).includes("flood.critical")).length;
+    const more = (): number => count - cards().length;
+    const said = (): string =>
+      `${more()} more wait for a decision: ${critical - dangerous()} critical, ${count - critical - (cards().length - dangerous())} low.`;
     // Each request has come to a card or to a number, however the queue has mixed them.
-    await stage.until(async () => (await figures()).suppressed.budget + cards().length === count, 240_000);
+    await stage.until(
+      async () => digest(id) === said() && (await figures()).suppressed.budget >= more(),
+      330_000,
+    );
     expect(cards().length).toBeGreaterThanOrEqual(24);
     expect(cards().length).toBeLessThanOrEqual(29);
-    const dangerous = cards().filter(({ body }) => JSON.stringify(body).includes("flood.critical")).length;
-    expect(cards().length - dangerous).toBeLessThanOrEqual(24);
-    const more = count - cards().length;
-    const said = `${more} more wait for a decision: ${critical - dangerous} critical, ${count - critical - (cards().length - dangerous)} low.`;
-    await stage.until(async () => digest(id) === said, 90_000);
+    expect(cards().length - dangerous()).toBeLessThanOrEqual(24);
     expect(posted(id).length).toBeLessThanOrEqual(30);
     expect(posted(id).length).toBe(cards().length + 1);
     const own = posted(id).find(({ body }) => String(body["text"]).includes("more wait"));
     expect(JSON.stringify(own?.body)).not.toContain('"approve"');
     expect(JSON.stringify(own?.body)).toContain(`<${stage.engine.url}/|Open the queue>`);
-    expect((await figures()).suppressed).toEqual({ budget: more, coalesced: 0 });
+    const { suppressed } = await figures();
+    expect(suppressed.coalesced).toBe(0);
+    // Where a machine was too busy to hear Slack's answer the next level is told at once, and that is a message too.
+    const further = suppressed.budget - more();
+    const logs = further === 0 ? [] : await Promise.all(flood.map((one) => stage.cast.demo.readsLog(one)));
+    expect(further).toBeGreaterThanOrEqual(0);
+    expect(further).toBeLessThanOrEqual(logs.flat().filter(({ type }) => type === "escalated").length);
     const scraped = await stage.cast.operator.send("GET", "/metrics");
-    expect(scraped.text).toContain(`holdpoint_notifications_suppressed_total{reason="budget"} ${more}\n`);
+    expect(scraped.text).toContain(
+      `holdpoint_notifications_suppressed_total{reason="budget"} ${suppressed.budget}\n`,
+    );
   }, 360_000);
 
   test("approves nothing, and everything waits and can be decided, with a card or without", async ({
