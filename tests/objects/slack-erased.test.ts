@@ -140,8 +140,13 @@ describe("a card", () => {
       (await outboxOf(stub)).find(([type]) => type === "action.erased")?.[2];
     expect(await erased()).toBe("open");
     answer = Response.json({ ok: false, error: "message_not_found" });
-    await alarmAt(stub, end + 7 * day + minute);
-    await deliver();
+    let after = 0;
+    while ((await erased()) === "open") {
+      after += 1;
+      expect(after).toBeLessThan(60);
+      await alarmAt(stub, end + 7 * day + after * minute);
+      await deliver();
+    }
     expect(await erased()).toBe("delivered");
     expect(calls.every(({ method }) => method === "chat.update")).toBe(true);
   });
@@ -151,12 +156,15 @@ describe("a card", () => {
       method === "chat.postMessage" ? Response.json({ ok: false, error: "channel_not_found" }) : null,
     );
     const { stub, end } = await denied("card-none", ["slack:C0CHANNEL", "teams:ops", "pagerduty:ops"]);
-    // What was to be said of its end has had its chance, too: one message at a time for each recipient.
-    for (const after of [1, 2, 3]) {
+    // What was to be said of its end has its chance, too: one message at a time for each recipient. How many minutes that
+    // takes is not settled, as an alarm that is due may go off by itself while one is being made to.
+    let after = 0;
+    while ((await outboxOf(stub)).some(([, , status]) => status === "open")) {
+      after += 1;
+      expect(after).toBeLessThan(60);
       await alarmAt(stub, end + after * minute);
       await deliver();
     }
-    expect((await outboxOf(stub)).map(([, , status]) => status)).not.toContain("open");
     calls.length = 0;
     await alarmAt(stub, end + 7 * day);
     expect((await deliver()).map(({ type, sink }) => [type, sink])).toEqual([
