@@ -1,3 +1,5 @@
+import { pointerOf } from "../schemas/parse.ts";
+
 /** Where in a JSON text each value stands, for texts that `JSON.parse` has read. Lines and columns count from 1, columns in characters. */
 
 export type Place = { readonly line: number; readonly column: number };
@@ -97,7 +99,7 @@ class Walk {
     this.#at += 1;
     for (this.#blanks(); this.#text[this.#at] === '"'; this.#blanks()) {
       const name = this.#string();
-      const member = `${pointer}/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+      const member = pointerOf([name], pointer);
       if (names.has(name)) this.twice.push(member);
       names.add(name);
       this.#blanks();

@@ -1,5 +1,6 @@
 import type { Json } from "../schemas/json.ts";
 import { limits } from "../schemas/limits.ts";
+import { pointerOf } from "../schemas/parse.ts";
 import type { ProblemCode, ProblemField } from "../schemas/problem.ts";
 import { ok, refuse, type Result } from "./result.ts";
 
@@ -13,8 +14,6 @@ const poisonous = new Set(["__proto__", "constructor", "prototype"]);
  * Bidi_Control characters, lone surrogates (no UTF-8 form, so no digest) and the line separators.
  */
 const unreadable = /(?![\n\r\t])[\p{Cc}\p{Bidi_Control}\p{Cs}\p{Zl}\p{Zp}]/u;
-
-const pointerSegment = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");
 
 /**
  * JSON text → value, refused where a later step could not treat it safely (semantics §11, threats T18, T19):
@@ -71,7 +70,7 @@ function faultsIn(root: Json, maxKeys: number): ProblemField[] {
     }
     for (const [key, item] of Object.entries(value)) {
       keys += 1;
-      const at = `${pointer}/${pointerSegment(key)}`;
+      const at = pointerOf([key], pointer);
       if (poisonous.has(key)) fault(at, "is a reserved name; use another key");
       if (unreadable.test(key)) fault(at, "is a key with a control or bidirectional character");
       if (keys > maxKeys && !Array.isArray(value)) {

@@ -11,7 +11,10 @@ export function parseFields<Schema extends v.GenericSchema>(
   under = "",
 ): Parsed<v.InferOutput<Schema>> {
   const parsed = v.safeParse(schema, input);
-  if (parsed.success) return { ok: true, value: parsed.output };
+  if (parsed.success) {
+    const errors = listsForObjects(input, parsed.output, under);
+    return errors.length === 0 ? { ok: true, value: parsed.output } : { ok: false, errors };
+  }
   return { ok: false, errors: parsed.issues.map((issue) => fieldOf(issue, under)) };
 }
 
@@ -22,6 +25,20 @@ export function pointerOf(path: readonly (string | number)[], under = ""): strin
     under,
   );
 }
+
+export const noObject = "is not a JSON object";
+
+/** Where a list was sent for an object: valibot takes it for one with numbers for names, and so for something else than was sent. */
+export function listsForObjects(sent: unknown, taken: unknown, pointer = ""): ProblemField[] {
+  if (!isObject(sent) || !isObject(taken)) return [];
+  if (Array.isArray(sent) && !Array.isArray(taken)) return [{ pointer, detail: noObject }];
+  const parts: ReadonlyMap<string, unknown> = new Map(Object.entries(taken));
+  return Object.entries(sent).flatMap(([key, part]) =>
+    listsForObjects(part, parts.get(key), pointerOf([key], pointer)),
+  );
+}
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 
 function fieldOf(issue: v.BaseIssue<unknown>, under: string): ProblemField {
   const path = (issue.path ?? []).map((item) => (typeof item.key === "number" ? item.key : String(item.key)));

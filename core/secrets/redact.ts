@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "../../schemas/json.ts";
+import { pointerOf } from "../../schemas/parse.ts";
 import type { Redaction } from "../../schemas/retention.ts";
 import { secretArguments } from "./commands.ts";
 import { randomIn, toldIn } from "./entropy.ts";
@@ -73,7 +74,7 @@ class Walk {
       const own = secretName(name) ?? (isAbout(name) ? null : inherited);
       const kind = own ?? (isSecretData(value, name) ? "secret" : name === "value" ? named : null);
       const shown = this.#text(name, nameless);
-      const at = `${pointer}/${shown.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+      const at = pointerOf([shown], pointer);
       if (shown !== name) this.#note(at, "name");
       const place = { at, kind, isPublic: isPublicName(name), program: programOf(value, name) };
       return [shown, this.#value(member, place)] as const;

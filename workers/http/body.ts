@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { parseJsonText } from "../../core/json-text.ts";
 import type { Json } from "../../schemas/json.ts";
 import { limits } from "../../schemas/limits.ts";
-import { detailOf } from "../../schemas/parse.ts";
+import { detailOf, listsForObjects, noObject, pointerOf } from "../../schemas/parse.ts";
 import type { ProblemField } from "../../schemas/problem.ts";
 import { ProblemError } from "./problem.ts";
 
@@ -86,31 +86,15 @@ export function parseWith<Schema extends v.GenericSchema>(
   throw new ProblemError("invalid_body", { detail: "Mend the named fields and send it again.", errors });
 }
 
-const noObject = "is not a JSON object";
-
 /** No body is a list, and which fields one does not have helps nobody. */
 const faultsOf = (sent: unknown, issues: readonly v.BaseIssue<unknown>[]): ProblemField[] =>
   Array.isArray(sent) ? [{ pointer: "", detail: noObject }] : fieldsOf(issues);
-
-/** valibot takes a list for an object with numbers for names, and so something else would be agreed to than was sent. */
-function listsForObjects(sent: unknown, taken: unknown, pointer = ""): ProblemField[] {
-  if (!isObject(sent) || !isObject(taken)) return [];
-  if (Array.isArray(sent) && !Array.isArray(taken)) return [{ pointer, detail: noObject }];
-  const parts: ReadonlyMap<string, unknown> = new Map(Object.entries(taken));
-  return Object.entries(sent).flatMap(([key, part]) =>
-    listsForObjects(part, parts.get(key), `${pointer}/${pointerSegment(key)}`),
-  );
-}
-
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
-const pointerSegment = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");
 
 /** valibot issues → JSON Pointers with what is wrong, one entry a field. */
 export function fieldsOf(issues: readonly v.BaseIssue<unknown>[]): ProblemField[] {
   const fields = new Map<string, string>();
   for (const issue of issues) {
-    const path = (issue.path ?? []).map((item) => pointerSegment(String(item.key)));
-    const pointer = ["", ...path].join("/");
+    const pointer = pointerOf((issue.path ?? []).map((item) => String(item.key)));
     if (fields.has(pointer)) continue;
     fields.set(pointer, messageOf(issue));
   }

@@ -1,6 +1,7 @@
 import type { Bundle } from "../../../schemas/bundle.ts";
 import { isCommitment, parseEntry, type Entry, type Openings } from "../../../schemas/evidence.ts";
 import type { Json, JsonObject } from "../../../schemas/json.ts";
+import { pointerOf } from "../../../schemas/parse.ts";
 
 /**
  * A bundle as an auditor reads it. Nothing is checked here, and nothing is left out: what a reader cannot be told any more
@@ -104,11 +105,9 @@ export const instant = (at: number): string => new Date(at).toISOString();
 function valuesOf(committed: JsonObject, openings: Openings): [string, Json][] {
   return Object.keys(committed).map((name) => [
     name.slice(1),
-    (openings[name] ?? openings[`/data/payload/values/${escaped(name)}`])?.value ?? gone,
+    (openings[name] ?? openings[pointerOf([name], "/data/payload/values")])?.value ?? gone,
   ]);
 }
-
-const escaped = (name: string): string => name.replaceAll("~", "~0").replaceAll("/", "~1");
 
 function stepOf(entry: Entry, openings: Openings): Step {
   const { seq, at, type, outcome, actor } = entry;
