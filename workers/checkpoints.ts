@@ -2,6 +2,7 @@ import { faultText } from "../core/fault.ts";
 import type { Sight } from "../schemas/channel.ts";
 import type { Checkpoint } from "../schemas/ledger.ts";
 import { engineOf, ledgerOf } from "./stubs.ts";
+import { within } from "./within.ts";
 
 /**
  * The newest checkpoint of each workspace's log, as it goes outward with notices. Kept for a few seconds per isolate, so that a
@@ -36,19 +37,15 @@ export async function checkpointAtOnce(env: Env, workspace: string, now: number)
   const known = fresh(workspace, now);
   if (known !== null) return known.checkpoint;
   const before = kept.get(workspace)?.checkpoint ?? null;
-  let timer: ReturnType<typeof setTimeout> | undefined;
   try {
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no checkpoint within ${patienceMs} ms`)), patienceMs);
-    });
-    return await Promise.race([checkpointOf(env, workspace, now), late]);
+    const checkpoint = await within(patienceMs, checkpointOf(env, workspace, now), undefined);
+    if (checkpoint === undefined) throw new Error(`no checkpoint within ${patienceMs} ms`);
+    return checkpoint;
   } catch (error) {
     console.error("ledger", workspace, faultText(error));
     // Not asked again, and not waited for, for every notice of a burst.
     keep(workspace, { checkpoint: before, readAt: now });
     return before;
-  } finally {
-    clearTimeout(timer);
   }
 }
 

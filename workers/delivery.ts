@@ -22,8 +22,9 @@ export type Recipient = {
 };
 
 /**
- * `shown`: the card that a channel shows the recipient now. `suppressed`: why it shows none. `right`: what it was sent by. `news`: of what the Board has, where
- * it is the Board that has it. `ledger`: the action's number in the log, and how many of its events are sealed there.
+ * `shown`: the card that a channel shows the recipient now. `suppressed`: why it shows none. `right`: what it was sent by. `news`: of
+ * what the Board has, where it is the Board that has it. `ledger`: the action's number in the log, and how many of its events are
+ * sealed there.
  */
 export type Ack = {
   seq: number;

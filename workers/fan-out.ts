@@ -40,9 +40,7 @@ export class Fanout extends WorkerEntrypoint<Env> {
   async #takeGathered(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, gatherMs));
     takenOnUntil = 0;
-    const batches: ActionChanged[][] = [];
-    while (gathered.length > 0) batches.push(gathered.splice(0, perBatch));
-    for (const batch of batches) await this.#take(batch);
+    while (gathered.length > 0) await this.#take(gathered.splice(0, perBatch));
   }
 
   /** Without a queue for them deliveries go on by themselves, so that a slow recipient holds up nobody. */

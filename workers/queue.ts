@@ -16,6 +16,7 @@ import { openLoosenings } from "./loosening.ts";
 import { copiesTo, copySealed } from "./evidence-copies.ts";
 import { forgetRecipients, recipientOf } from "./recipients.ts";
 import { actionOf, boardOf, registryOf } from "./stubs.ts";
+import { within } from "./within.ts";
 
 /** Takes in changes: Board, acknowledgements, one message a recipient. One result a change; never throws. */
 export function consumeEvents(
@@ -191,19 +192,13 @@ async function sendPatiently(
   background: Background,
 ): Promise<Settled<Delivery>[]> {
   if (deliveries.length === 0) return [];
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const over = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), patienceMs);
-  });
   const settle = async (sending: Sending): Promise<Settled<Delivery>[]> => {
-    const settled = await Promise.race([sending.settled, over]);
+    const settled = await within(patienceMs, sending.settled, null);
     if (settled !== null) return settled;
     background.waitUntil(sending.settled.then(report));
     return sending.deliveries.map((message) => ({ message, error: null }));
   };
-  const settled = await Promise.all(startDeliveries(deliveries, deliveryDeps(env)).map(settle));
-  clearTimeout(timer);
-  return settled.flat();
+  return (await Promise.all(startDeliveries(deliveries, deliveryDeps(env)).map(settle))).flat();
 }
 
 /** Deliveries whose consumer kept failing: the action is told and schedules them by its own count of tries. */

@@ -25,7 +25,10 @@ export type Begun =
   | { kind: "settled" }
   /** Somebody else is sending to this recipient, and what is left comes due when they have done. */
   | { kind: "held" }
-  /** `right`: until when (epoch ms) it lasts, which names it too. `unsure`: somebody began before and no card is known, so there may be one that nobody heard the answer about. */
+  /**
+   * `right`: until when (epoch ms) it lasts, which names it too. `unsure`: somebody began before and no card is known, so there may be
+   * one that nobody heard the answer about.
+   */
   | { kind: "send"; shown: Shown | null; unsure: boolean; right: number };
 
 /** Takes the right to send one row. `seq` and `sink` name an outbox row; times are epoch ms. Inside a transaction. */

@@ -28,8 +28,8 @@ import type { Store } from "./store.ts";
 const boardPatienceMs = 10 * 60_000;
 
 /**
- * `shown`: the card that the recipient has now. `suppressed`: why there is none. `right`: the one that it was sent by. `news`: of what the Board has, where it is
- * the Board that has it, and `ledger` of what the ledger has, where there is one.
+ * `shown`: the card that the recipient has now. `suppressed`: why there is none. `right`: the one that it was sent by. `news`: of
+ * what the Board has, where it is the Board that has it, and `ledger` of what the ledger has, where there is one.
  */
 export type Ack = {
   seq: number;
@@ -95,15 +95,15 @@ export class Outbox {
     let woken = false;
     this.#store.write(() => {
       let { stored } = there;
-      for (const { seq, sink, shown, suppressed, right, news = 0, ledger } of acks) {
-        const sent = { seq, sink, ...(right !== undefined && { right }) };
+      for (const ack of acks) {
+        const { seq, sink, shown, suppressed, news = 0, ledger } = ack;
         if (sink === "board") {
           const told = { payload: there.payload, stored: inLedger(stored, ledger) };
           stored = boardHas(told, { seq, news, ledger }, now);
         } else if (suppressed !== undefined) {
-          if (cards.suppress(this.#store.sql, sent, suppressed, now)) woken = true;
+          if (cards.suppress(this.#store.sql, ack, suppressed, now)) woken = true;
         } else rows.closeOutbox(this.#store.sql, seq, sink, now);
-        if (shown !== undefined && cards.settle(this.#store.sql, sent, shown, now)) woken = true;
+        if (shown !== undefined && cards.settle(this.#store.sql, ack, shown, now)) woken = true;
       }
       return stored === there.stored ? there : { ...there, stored };
     });

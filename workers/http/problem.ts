@@ -61,9 +61,3 @@ export function notFound(): ProblemError {
     detail: "Check the address and the id; ids of other workspaces are never found.",
   });
 }
-
-/** For an address that takes nothing but a WebSocket (RFC 9110 §15.5.22). */
-export function upgradeRequired(): ProblemError {
-  const headers = { upgrade: "websocket", connection: "upgrade" };
-  return new ProblemError("upgrade_required", { detail: "Open this address as a WebSocket." }, headers);
-}

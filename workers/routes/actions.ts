@@ -5,9 +5,9 @@ import { standingHeader } from "../../schemas/standing.ts";
 import { absent } from "../absent.ts";
 import { withFreeze } from "../freezing.ts";
 import { jsonText } from "../http/json-text.ts";
-import { upgradeRequired } from "../http/problem.ts";
 import { parseQuery } from "../http/query.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
+import { demandWebSocket } from "../http/web-socket.ts";
 import { createAction } from "../new-action.ts";
 import { actionOf, boardOf } from "../stubs.ts";
 import { actionId } from "../tell.ts";
@@ -69,9 +69,7 @@ async function listEvents(call: Call<unknown>): Promise<Answer> {
 async function openStream(call: Call<unknown>): Promise<Answer> {
   const id = actionId(call.params);
   const { afterSeq } = parseQuery(call.url, EventsQuery);
-  if (call.request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-    throw upgradeRequired();
-  }
+  demandWebSocket(call.request);
   const to = new URL(`/stream?afterSeq=${afterSeq}`, call.url);
   const headers = { upgrade: "websocket", [standingHeader]: JSON.stringify(call.standing) };
   const response = await actionOf(call.env, call.principal.workspace, id).fetch(to, { headers });

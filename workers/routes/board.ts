@@ -7,9 +7,10 @@ import { Risk } from "../../schemas/policy.ts";
 import { standingHeader } from "../../schemas/standing.ts";
 import { ActionType, Slug } from "../../schemas/text.ts";
 import { sha256Hex } from "../auth.ts";
-import { ProblemError, upgradeRequired } from "../http/problem.ts";
+import { ProblemError } from "../http/problem.ts";
 import { Cursor, Limit, parseQuery } from "../http/query.ts";
 import { withBody, type Answer, type Call, type Route } from "../http/route.ts";
+import { demandWebSocket } from "../http/web-socket.ts";
 import { once } from "../idempotency.ts";
 import { repair } from "../repair.ts";
 import { demandOwnOrigin } from "../origin.ts";
@@ -86,9 +87,7 @@ async function openFeed({ request, url, env, principal, standing, now }: Call<un
   if (!own || !(await registryOf(env, workspace).redeemTicket({ hash, holder, now }))) {
     throw new ProblemError("forbidden", { detail: "This ticket was used or is over. Take a new one." });
   }
-  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-    throw upgradeRequired();
-  }
+  demandWebSocket(request);
   const to = new URL("/feed", url);
   if (after !== undefined) to.searchParams.set("after", after);
   const headers = { upgrade: "websocket", [standingHeader]: JSON.stringify(standing) };

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { faultText } from "../../../core/fault.ts";
 import { SlackClick, SlackSubmission, type SlackInteraction } from "../../../schemas/slack.ts";
+import { within } from "../../within.ts";
 import { takeClick } from "./click.ts";
 import type { SlackContext } from "./clicker.ts";
 import { ephemeral } from "./modals.ts";
@@ -43,8 +44,7 @@ export async function answerInteraction(
 
 async function inTime<Value>(work: Promise<Value>, { waitUntil }: SlackContext, late: Value): Promise<Value> {
   waitUntil(work);
-  const over = new Promise<Value>((resolve) => setTimeout(() => resolve(late), patienceMs));
-  return Promise.race([work, over]);
+  return within(patienceMs, work, late);
 }
 
 function sayUnavailable(click: SlackClick, { call, waitUntil }: SlackContext): void {

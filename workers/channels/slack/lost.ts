@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { Sight } from "../../../schemas/channel.ts";
+import type { Place } from "../../../schemas/notice.ts";
 import type { SlackAnswer, SlackCall } from "./client.ts";
 
 /**
@@ -48,9 +49,6 @@ type Failed = Extract<SlackAnswer, { ok: false }>;
 const willPass = (answer: SlackAnswer): answer is Failed =>
   !answer.ok && (answer.name === null || passing.has(answer.name));
 
-/** Where a message is: the channel, or the direct message's own id, and the name that it is edited by. */
-type Place = { readonly channel: string; readonly ts: string };
-
 /**
  * The card of `sink` that Slack has although nobody heard so: where it is, or null where there is none to be found. What cannot be
  * read, such as a channel or a direct message without the scope for it, holds none that could be found: two cards are better
@@ -62,9 +60,8 @@ export async function lostCard(
   call: SlackCall,
 ): Promise<{ ok: true; place: Place | null } | Failed> {
   const named = sink.slice("slack:".length);
-  const opened = /^[CGD]/u.test(named) ? named : await directMessage(named, call);
-  if (typeof opened !== "string") return opened === null || !willPass(opened) ? nothing : opened;
-  const channel = opened;
+  const channel = /^[CGD]/u.test(named) ? named : await directMessage(named, call);
+  if (typeof channel !== "string") return channel ?? nothing;
   const oldest = ((Date.parse(action.createdAt) - clockToleranceMs) / 1_000).toFixed(6);
   const asked = { channel, oldest, include_all_metadata: "true", limit: String(pageSize) };
   const first = await call("conversations.history", asked);
@@ -90,10 +87,10 @@ const nothing = { ok: true, place: null } as const;
 
 const Opened = v.object({ channel: v.object({ id: v.string() }) });
 
-/** The id of the conversation with a person, which the lost answer would have said. It opens what is open already. */
-async function directMessage(user: string, call: SlackCall): Promise<string | SlackAnswer | null> {
+/** The id of the conversation with a person, which the lost answer would have said; null where it is not ours to know. It opens what is open already. */
+async function directMessage(user: string, call: SlackCall): Promise<string | Failed | null> {
   const answer = await call("conversations.open", { users: user });
-  if (!answer.ok) return answer;
+  if (!answer.ok) return willPass(answer) ? answer : null;
   const opened = v.safeParse(Opened, answer.body);
   return opened.success ? opened.output.channel.id : null;
 }

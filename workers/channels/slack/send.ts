@@ -8,12 +8,13 @@ import { besideCard, sendRightMs } from "../../../core/outbox.ts";
 import type { Shown, Sight } from "../../../schemas/channel.ts";
 import { configOf, SlackConfig } from "../../../schemas/config.ts";
 import type { Delivery } from "../../../schemas/message.ts";
+import type { Place } from "../../../schemas/notice.ts";
 import { forNow, permanently, type Channel, type Told } from "../channel.ts";
 import { slackClient, type SlackAnswer, type SlackCall } from "./client.ts";
 import { lostCard, metadataOf } from "./lost.ts";
 
 /** What Slack says of a message: where it is, and the name it is edited by. */
-const Posted = v.object({ channel: v.string(), ts: v.string() });
+export const Posted = v.object({ channel: v.string(), ts: v.string() });
 
 /** Nothing in a message is made a link, a mention or a preview that we have not made one. */
 export const asItIs = { unfurl_links: false, unfurl_media: false, parse: "none", link_names: false } as const;
@@ -154,11 +155,7 @@ function failed(answer: Extract<SlackAnswer, { ok: false }>): Told {
 }
 
 /** The card as it is now, on a message that is there. */
-export function edit(
-  sight: Sight,
-  { channel, ts }: { channel: string; ts: string },
-  call: SlackCall,
-): Promise<SlackAnswer> {
+export function edit(sight: Sight, { channel, ts }: Place, call: SlackCall): Promise<SlackAnswer> {
   return fitting(sight, (message) =>
     call("chat.update", {
       channel,
@@ -172,10 +169,6 @@ export function edit(
 }
 
 /** The same for a message that a person has clicked on, whether or not the action knows of it. */
-export async function refreshMessage(
-  call: SlackCall,
-  sight: Sight,
-  place: { channel: string; ts: string },
-): Promise<void> {
+export async function refreshMessage(call: SlackCall, sight: Sight, place: Place): Promise<void> {
   await edit(sight, place, call);
 }

@@ -6,13 +6,11 @@ import { configOf, SlackConfig } from "../../../schemas/config.ts";
 import type { Tally, TallyTold } from "../../../schemas/notice.ts";
 import { actionOf } from "../../stubs.ts";
 import { slackClient, type SlackAnswer, type SlackCall } from "./client.ts";
-import { asItIs, edit } from "./send.ts";
+import { asItIs, edit, Posted } from "./send.ts";
 
 /** When something is tried again that did not work out, and when what somebody else was at (their right lasts 30 s). */
 const patienceMs = 60_000;
 const heldMs = 10_000;
-
-const Posted = v.object({ channel: v.string(), ts: v.string() });
 
 /** Tells people the numbers that stand for messages not sent. One result each, in their order; never throws. */
 export async function tellTallies(
