@@ -57,6 +57,7 @@ Sections:
   pending     both with none, 1,000 and 10,000 actions pending; memory and disk for each of them, and a restart
   waiters     10,000 at once, each on a WebSocket for an action of its own (or as many as \`ulimit -n\` has room for)
   hot         1,000 votes on one action, and what one workspace's Board and Registry do
+  profile     where the time of a life goes under plain workerd: processor, syncs (with strace), calls; --write draws them
   evaluation  deciding by 1,000 contracts with conditions, no server
   evidence    what the chain, the log and retention cost one life, no server
   page        in Chromium, where there is one: until the queue is there, until a second browser shows a decision, and how

@@ -1,5 +1,7 @@
 import { clientCounts } from "./cells.ts";
 import { barChart, lineChart } from "./plot.ts";
+import { flameGraph } from "./profile/flame.ts";
+import type { Profile } from "./profile/measure.ts";
 import type { Roundtrip, TripLine } from "./roundtrip.ts";
 import type { Report } from "./run.ts";
 import type { Cell } from "./cells.ts";
@@ -8,12 +10,22 @@ import type { Mode } from "./server.ts";
 export type Plot = { readonly file: string; readonly svg: string };
 
 /** The charts of what was measured; of what was not there is none. */
-export function plotsOf({ roundtrip, cells }: Pick<Report, "roundtrip" | "cells">): Plot[] {
+export function plotsOf({
+  roundtrip,
+  cells,
+  profiles,
+}: Pick<Report, "roundtrip" | "cells" | "profiles">): Plot[] {
   const modes = [...new Set(cells.map(({ mode }) => mode))];
   return [
     ...(roundtrip === null ? [] : roundtripPlots(roundtrip)),
     ...modes.flatMap((mode) => growthPlots(mode, cells)),
+    ...profiles.filter(({ subject }) => subject === "engine").map(flamePlot),
   ];
+}
+
+function flamePlot({ calls, sampledLives, clients }: Profile): Plot {
+  const title = `Where the time of a life goes: plain workerd, ${clients} clients, each bar with all that it calls`;
+  return { file: "bench-flame.svg", svg: flameGraph(title, calls, sampledLives) };
 }
 
 function roundtripPlots({ lines }: Roundtrip): Plot[] {

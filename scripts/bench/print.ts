@@ -8,6 +8,7 @@ import type { PendingFootprint, Recovery, Restart, Share } from "./pending.ts";
 import type { Report } from "./run.ts";
 import type { Mode } from "./server.ts";
 import { hotActionPart, hotWorkspacePart, waitingPart } from "./print-many.ts";
+import { profilePart } from "./print-profile.ts";
 import { roundtripPart } from "./print-roundtrip.ts";
 import type { Ratio } from "./statistics.ts";
 import { fixed, kib, latencies, table } from "./table.ts";
@@ -49,8 +50,9 @@ export function printed(report: Report): string {
   const evidence = report.evidence === null ? [] : [table(evidenceHead, [evidenceLine(report.evidence)])];
   const legends = parts.length === 0 ? [] : [legend];
   const roundtrip = report.roundtrip === null ? [] : [roundtripPart(report.roundtrip)];
+  const profile = report.profiles.length === 0 ? [] : [profilePart(report.profiles)];
   const cells = [...parts.filter((part) => part !== ""), ...legends];
-  return [...roundtrip, ...cells, ...evaluation, ...evidence, ...page].join("\n\n");
+  return [...roundtrip, ...cells, ...profile, ...evaluation, ...evidence, ...page].join("\n\n");
 }
 
 const pageHead = ["", "median ms", "least ms", "× least", "goal"];

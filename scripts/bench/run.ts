@@ -30,6 +30,7 @@ import {
   measureHotAction,
   measureHotWorkspace,
 } from "./hot.ts";
+import { measureProfile, type Profile } from "./profile/measure.ts";
 import { measureWaiters, type Waiting } from "./waiters.ts";
 import { measureRoundtrip, type Roundtrip } from "./roundtrip.ts";
 import { type Mode, startServer } from "./server.ts";
@@ -41,6 +42,7 @@ export const sections = [
   "pending",
   "waiters",
   "hot",
+  "profile",
   "evaluation",
   "evidence",
   "page",
@@ -85,6 +87,7 @@ export type Report = {
   readonly hotActions: HotAction[];
   readonly hotWorkspace: HotWorkspace[];
   readonly boardLags: BoardLag[];
+  readonly profiles: Profile[];
   /** Null where it was not asked for, or where no browser was found. */
   page: PageFigures | null;
   readonly evaluations: Evaluation[];
@@ -103,6 +106,7 @@ export async function runPlan(plan: Plan): Promise<Report> {
     hotActions: [],
     hotWorkspace: [],
     boardLags: [],
+    profiles: [],
     evaluations: [],
     evidence: null,
     page: null,
@@ -119,6 +123,9 @@ export async function runPlan(plan: Plan): Promise<Report> {
     report.roundtrip = await measureRoundtrip({ ...plan, ...plan.trips });
   }
   for (const mode of plan.modes) await measureMode(mode, plan, report);
+  if (plan.sections.includes("profile")) {
+    report.profiles.push(...(await measureProfile(plan.trips.seconds, plan.tell)));
+  }
   if (plan.sections.includes("page")) report.page = await measureInBrowser(plan);
   return report;
 }

@@ -22,13 +22,16 @@ const configs = {
   floor: join(scripts, "bench", "floor.toml"),
 } as const;
 
-/** Starts a server on empty data; the engine then has the starter policy and directory. */
-export async function startServer(subject: Subject, mode: Mode): Promise<Server> {
+/**
+ * Starts a server on empty data; the engine then has the starter policy and directory.
+ * @param inspected plain workerd is to let a debugger in.
+ */
+export async function startServer(subject: Subject, mode: Mode, inspected = false): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), `holdpoint-bench-${subject}-`));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   mkdirSync(join(folder, "storage"));
   const built = mode === "workerd" ? await bundle(configs[subject], join(folder, "bundle")) : null;
-  const server = new Server(subject, folder, await freePort(), built);
+  const server = new Server(subject, folder, await freePort(), built, inspected ? await freePort() : null);
   await server.begin();
   return server;
 }
@@ -44,18 +47,27 @@ export class Server {
   readonly #folder: string;
   readonly #port: number;
   readonly #bundle: Bundle | null;
+  /** The port of the inspector; null where nobody is let in. */
+  readonly #inspector: number | null;
   #group: Group | null = null;
   #driver: Driver | null = null;
   #keys: Keys = { agentKey: "", reviewerKey: "", operatorKey: "" };
 
   /** `built`: what plain workerd is to serve; null to run as `npm start` runs it. */
-  constructor(subject: Subject, folder: string, port: number, built: Bundle | null) {
+  constructor(
+    subject: Subject,
+    folder: string,
+    port: number,
+    built: Bundle | null,
+    inspector: number | null = null,
+  ) {
     this.subject = subject;
     this.url = `http://127.0.0.1:${port}`;
     this.storage = join(folder, "storage");
     this.#folder = folder;
     this.#port = port;
     this.#bundle = built;
+    this.#inspector = inspector;
   }
 
   /** The first start: waits until it is ready to be driven. */
@@ -70,6 +82,15 @@ export class Server {
   /** Those of the agent and of the reviewer that the driver is, and one of who changes the directory. */
   get keys(): Keys {
     return this.#keys;
+  }
+
+  /** Where a debugger finds the Worker of plain workerd, and the file that it runs. */
+  get inspected(): { readonly url: string; readonly module: string } {
+    if (this.#inspector === null || this.#bundle === null) throw new Error("the server lets no debugger in");
+    return {
+      url: `http://127.0.0.1:${this.#inspector}`,
+      module: join(this.#folder, "bundle", this.#bundle.module),
+    };
   }
 
   get driver(): Driver {
@@ -107,6 +128,7 @@ export class Server {
     const config = join(this.#folder, "bundle", "workerd.capnp");
     writeFileSync(config, workerdConfig(built, this.storage, this.subject === "engine" ? vars : {}));
     const args = ["serve", config, "--socket-addr", `http=127.0.0.1:${this.#port}`];
+    if (this.#inspector !== null) args.push(`--inspector-addr=127.0.0.1:${this.#inspector}`);
     return spawnGroup(workerdBinary(), args, { channel: false });
   }
 

@@ -87,7 +87,8 @@ describe("what is drawn", () => {
   };
 
   test("growth is drawn where there was more than one number of pending actions", ({ expect }) => {
-    const files = (cells: Cell[]): string[] => plotsOf({ roundtrip: null, cells }).map(({ file }) => file);
+    const files = (cells: Cell[]): string[] =>
+      plotsOf({ roundtrip: null, cells, profiles: [] }).map(({ file }) => file);
     expect(files([cell(0), cell(1_000)])).toEqual(["bench-pending-workerd.svg"]);
     expect(files([cell(0)])).toEqual([]);
   });
@@ -97,7 +98,11 @@ describe("what is drawn", () => {
     const trips = { create: round, resume: round, durable: round };
     const line = { name: "Holdpoint", subject: "engine", trips } as const;
     const lines = [1, 16].map((clients) => ({ ...line, clients }));
-    const found = plotsOf({ roundtrip: { lines, ratios: [], durable: {}, notRun: [] }, cells: [] });
+    const found = plotsOf({
+      roundtrip: { lines, ratios: [], durable: {}, notRun: [] },
+      cells: [],
+      profiles: [],
+    });
     expect(found.map(({ file }) => file)).toEqual([
       "bench-roundtrip.svg",
       "bench-resume-1.svg",
