@@ -24,6 +24,7 @@ const { authenticate } = await workerModule<{
     now: number,
   ) => Promise<{ principal: Principal; snapshot: Snapshot; standing: Standing }>;
 }>("workers/auth.ts");
+const { forget } = await workerModule<{ forget: (workspace: string) => void }>("workers/known.ts");
 
 const own = pairOf("RS256", "access");
 const stranger = pairOf("RS256", "stranger");
@@ -89,6 +90,7 @@ describe("T7 a token of Cloudflare Access", () => {
     const registry = new RegistryStandIn(snapshotOf());
     const { requestOf } = opened();
     const env = envOf({ default: registry }, team);
+    forget("default");
     expect(await online(() => accessPerson(requestOf(token()), env))).toMatchObject({ workspace: "default" });
   });
 

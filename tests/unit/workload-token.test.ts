@@ -23,6 +23,8 @@ const { authenticate } = await workerModule<{
   authenticate: (request: Request, env: object, now: number) => Promise<Authenticated>;
 }>("workers/auth.ts");
 
+const { forget } = await workerModule<{ forget: (workspace: string) => void }>("workers/known.ts");
+
 const [rsa, ec, ed, newer] = [
   pairOf("RS256", "rsa"),
   pairOf("ES256", "ec"),
@@ -184,7 +186,7 @@ describe("T8 a workload's token", () => {
     const env = envOf({ default: new RegistryStandIn(stage.registry.snapshot) });
     const request = (headers: Record<string, string>): Request =>
       new Request("https://x.example", { headers: { authorization: `Bearer ${stage.token()}`, ...headers } });
-    await stage.asks(stage.token());
+    forget("default");
     const [real, clock] = [globalThis.fetch, Date.now];
     globalThis.fetch = fetchFrom(() => stage.answers ?? {});
     Date.now = () => start;
