@@ -49,6 +49,7 @@ export const groups: readonly Group[] = [
       "core/evidence/sshsig.ts",
       "workers/channels/slack/signature.ts",
       "workers/channels/webhook.ts",
+      "workers/grants.ts",
     ],
     tests: [
       "unit/client-grant",
@@ -56,6 +57,7 @@ export const groups: readonly Group[] = [
       "unit/evidence-merkle",
       "unit/evidence-note",
       "unit/evidence-sshsig",
+      "unit/grant-signed",
       "unit/slack-signature",
       "unit/webhook",
     ],
