@@ -125,7 +125,8 @@ export function envOf(
 ): object {
   const getByName = (name: string): RegistryStandIn => {
     const [workspace = "", rest] = name.split("/");
-    const found = Object.hasOwn(registries, workspace) && rest === "registry" ? registries[workspace] : undefined;
+    const found =
+      Object.hasOwn(registries, workspace) && rest === "registry" ? registries[workspace] : undefined;
     return found ?? new RegistryStandIn(null);
   };
   return { ...settings, REGISTRY: { getByName } };

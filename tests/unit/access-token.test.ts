@@ -97,7 +97,10 @@ describe("T7 a token of Cloudflare Access", () => {
   test("is asked of the Registry each time, so that who has left is out at once", async ({ expect }) => {
     const { registry, shown } = opened();
     expect(await shown(token())).not.toBeNull();
-    const people = { ...directory.people, "person:bob": { ...directory.people["person:bob"]!, active: false } };
+    const people = {
+      ...directory.people,
+      "person:bob": { ...directory.people["person:bob"]!, active: false },
+    };
     registry.snapshot = snapshotOf({ version: 2, directory: { ...directory, people } });
     expect(await shown(token())).toBeNull();
   });

@@ -305,7 +305,11 @@ describe("T20 T21 what a browser sends for somebody", () => {
       expect((await showing(text, own, method)).principal.id).toBe("person:bob");
       const { origin: _, ...noOrigin } = own;
       const page = { code: "forbidden", parts: { detail: "This is for the engine's own page." } };
-      for (const from of [noOrigin, { ...own, origin: "null" }, { ...own, origin: `${origin}.evil.example` }]) {
+      for (const from of [
+        noOrigin,
+        { ...own, origin: "null" },
+        { ...own, origin: `${origin}.evil.example` },
+      ]) {
         await expect(showing(text, from, method)).rejects.toMatchObject(page);
       }
       const header = {
@@ -320,7 +324,9 @@ describe("T20 T21 what a browser sends for somebody", () => {
   test("may be read from anywhere: what reads changes nothing", async ({ expect }) => {
     const { showing, text } = signedIn();
     for (const method of ["GET", "HEAD"]) {
-      expect((await showing(text, { origin: "https://evil.example" }, method)).principal.id).toBe("person:bob");
+      expect((await showing(text, { origin: "https://evil.example" }, method)).principal.id).toBe(
+        "person:bob",
+      );
     }
   });
 
@@ -356,7 +362,9 @@ describe("the session's cookie", () => {
     expect(sessionCookie(local, plain, { text, maxAgeMs: 0 })).toBe(
       `holdpoint-8787=${text}; Path=/; HttpOnly; SameSite=Strict; Max-Age=0`,
     );
-    expect(sessionCookie(local, new URL("http://localhost"), { text, maxAgeMs: 0 })).toMatch(/^holdpoint-80=/u);
+    expect(sessionCookie(local, new URL("http://localhost"), { text, maxAgeMs: 0 })).toMatch(
+      /^holdpoint-80=/u,
+    );
     // Over https also there, and over http nowhere else.
     for (const [env, url] of [
       [local, https],
@@ -374,12 +382,16 @@ describe("the session's cookie", () => {
     expect(read(`holdpoint-8787=${text}`, local, plain)).toBe(text);
   });
 
-  test.for([null, "", "__Host-holdpoint", `x__Host-holdpoint=${text}`, `__Host-holdpointx=${text}`, `holdpoint-8787=${text}`])(
-    "is not in %j",
-    (cookie, { expect }) => {
-      expect(read(cookie) ?? "").toBe("");
-    },
-  );
+  test.for([
+    null,
+    "",
+    "__Host-holdpoint",
+    `x__Host-holdpoint=${text}`,
+    `__Host-holdpointx=${text}`,
+    `holdpoint-8787=${text}`,
+  ])("is not in %j", (cookie, { expect }) => {
+    expect(read(cookie) ?? "").toBe("");
+  });
 });
 
 describe("a scope", () => {

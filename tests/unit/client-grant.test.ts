@@ -284,7 +284,12 @@ describe("P2: a grant", () => {
   test("verifies with a key that says nothing of its use, or Ed25519 for EdDSA", async ({ expect }) => {
     const jws = await grant();
     const { alg: _alg, use: _use, ...plain } = jwks.keys[1]!;
-    for (const key of [plain, { ...plain, alg: "EdDSA" }, { ...plain, alg: "Ed25519" }, { ...plain, use: "sig" }]) {
+    for (const key of [
+      plain,
+      { ...plain, alg: "EdDSA" },
+      { ...plain, alg: "Ed25519" },
+      { ...plain, use: "sig" },
+    ]) {
       expect(await detailOf(jws, { jwks: { keys: [key] } })).toBe("taken");
     }
   });

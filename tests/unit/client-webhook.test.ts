@@ -210,9 +210,14 @@ describe("a webhook", () => {
   test("is by a secret of 24 to 64 bytes", async ({ expect }) => {
     const of = (size: number): string => `whsec_${Buffer.alloc(size, 7).toString("base64")}`;
     for (const size of [24, 64]) expect(await detailOf(signed({}, of(size)))).toBe("taken");
-    const none =
-      "bad_webhook: The secret is not whsec_ and base64 of 24 to 64 bytes: copy it again.";
-    for (const other of [of(23), of(65), of(32).slice("whsec_".length), `WHSEC_${of(32).slice(6)}`, "whsec_?"]) {
+    const none = "bad_webhook: The secret is not whsec_ and base64 of 24 to 64 bytes: copy it again.";
+    for (const other of [
+      of(23),
+      of(65),
+      of(32).slice("whsec_".length),
+      `WHSEC_${of(32).slice(6)}`,
+      "whsec_?",
+    ]) {
       expect(await detailOf({ ...signed(), secret: other })).toBe(none);
     }
   });

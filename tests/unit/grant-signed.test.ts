@@ -4,7 +4,12 @@ import { verifyGrant } from "../../client/index.ts";
 import { workerModule } from "../support/entrance.ts";
 
 type Lease = Record<string, unknown>;
-type Sign = (env: object, lease: Lease, action: { workspace: string; id: string }, issuer: string) => Promise<string>;
+type Sign = (
+  env: object,
+  lease: Lease,
+  action: { workspace: string; id: string },
+  issuer: string,
+) => Promise<string>;
 let copies = 0;
 /** A new copy each time: it remembers the key that it has once been given. */
 const signer = async (): Promise<Sign> =>

@@ -21,7 +21,11 @@ const { askKnown, askRecent, forget, identify, identifySession, readKnown, readL
   askKnown: (env: object, workspace: string) => Promise<Known>;
   askRecent: Ask;
   forget: (workspace: string) => void;
-  identify: (env: object, key: Named, now: number) => Promise<{ record: KeyRecord; snapshot: Snapshot } | null>;
+  identify: (
+    env: object,
+    key: Named,
+    now: number,
+  ) => Promise<{ record: KeyRecord; snapshot: Snapshot } | null>;
   identifySession: (
     env: object,
     session: { workspace: string; hash: string },
@@ -45,8 +49,7 @@ function opened(snapshot: Snapshot | null = snapshotOf()) {
 }
 
 /** The same workspace, with somebody more or less in it. */
-const changed = (version: number): Snapshot =>
-  snapshotOf({ version, directory: { ...directory, version } });
+const changed = (version: number): Snapshot => snapshotOf({ version, directory: { ...directory, version } });
 
 describe("what this isolate knows of a workspace", () => {
   test("is forgotten by a write that goes through it, with its keys and sessions", async ({ expect }) => {
@@ -125,12 +128,7 @@ describe("what this isolate knows of a workspace", () => {
     registry.snapshot = changed(2);
     expect((await readKnown(env, workspace))?.directory.version).toBe(2);
     expect((await readKnown(env, workspace))?.version).toBe(2);
-    expect(registry.asked).toEqual([
-      "known since null",
-      "known since 1",
-      "known since 1",
-      "known since 2",
-    ]);
+    expect(registry.asked).toEqual(["known since null", "known since 1", "known since 1", "known since 2"]);
   });
 
   test("is nothing where nobody has made it", async ({ expect }) => {

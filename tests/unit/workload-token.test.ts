@@ -79,7 +79,10 @@ class Stage {
   discovery(keys: object[]): Answers {
     const { issuer } = this.issuer;
     return {
-      [`${issuer.replace(/\/$/u, "")}/.well-known/openid-configuration`]: { issuer, jwks_uri: "https://keys.ci-provider.com/k" },
+      [`${issuer.replace(/\/$/u, "")}/.well-known/openid-configuration`]: {
+        issuer,
+        jwks_uri: "https://keys.ci-provider.com/k",
+      },
       "https://keys.ci-provider.com/k": { keys },
     };
   }
@@ -101,7 +104,11 @@ class Stage {
     console.warn = () => undefined;
     try {
       const all = { authorization: `Bearer ${text}`, "holdpoint-workspace": this.workspace, ...headers };
-      return await authenticate(new Request("https://holdpoint.example/", { headers: all }), this.env, this.now);
+      return await authenticate(
+        new Request("https://holdpoint.example/", { headers: all }),
+        this.env,
+        this.now,
+      );
     } finally {
       [globalThis.fetch, Date.now, console.warn] = [realFetch, realNow, realWarn];
     }
@@ -130,7 +137,8 @@ const refused = (what: string): object => ({
 const unavailable = {
   code: "policy_unavailable",
   parts: {
-    detail: "Nothing was changed: the keys of the token's issuer cannot be read at present. Try again shortly.",
+    detail:
+      "Nothing was changed: the keys of the token's issuer cannot be read at present. Try again shortly.",
   },
   headers: { "retry-after": "5" },
 };
@@ -214,12 +222,17 @@ describe("T8 a workload's token", () => {
     expect,
   }) => {
     const stage = new Stage();
-    for (const iss of ["https://evil.example", `${stage.issuer.issuer}/`, "", stage.issuer.issuer.toUpperCase()]) {
+    for (const iss of [
+      "https://evil.example",
+      `${stage.issuer.issuer}/`,
+      "",
+      stage.issuer.issuer.toUpperCase(),
+    ]) {
       await expect(stage.asks(stage.token({ iss }))).rejects.toMatchObject(refused(untrusted));
     }
-    await expect(
-      stage.asks(stage.token(), { "holdpoint-workspace": newWorkspace() }),
-    ).rejects.toMatchObject(refused(untrusted));
+    await expect(stage.asks(stage.token(), { "holdpoint-workspace": newWorkspace() })).rejects.toMatchObject(
+      refused(untrusted),
+    );
     const { issuers: _, ...none } = snapshotOf({ version: 2 });
     stage.registry.snapshot = none;
     stage.now += 5_000;
@@ -268,11 +281,7 @@ describe("T8 a workload's token", () => {
       "its audience (`aud`) is not holdpoint/acme",
       (stage) => stage.token({ aud: "holdpoint/rival" }),
     ],
-    [
-      "begins later",
-      "it is not valid yet (`nbf`)",
-      (stage) => stage.token({ nbf: start / 1_000 + 31 }),
-    ],
+    ["begins later", "it is not valid yet (`nbf`)", (stage) => stage.token({ nbf: start / 1_000 + 31 })],
     [
       "is from the future",
       "it was issued in the future (`iat`)",
@@ -284,7 +293,11 @@ describe("T8 a workload's token", () => {
       "it is not signed with RS256, ES256, EdDSA",
       (stage) => jws({ alg: "HS256", kid: "ed" }, stage.claims(), hmac("secret")),
     ],
-    ["names a key that is not there", "its issuer has no such key (`kid`)", (stage) => stage.token({}, newer)],
+    [
+      "names a key that is not there",
+      "its issuer has no such key (`kid`)",
+      (stage) => stage.token({}, newer),
+    ],
     [
       "is signed by another",
       "its signature is not its issuer's",
@@ -426,7 +439,9 @@ describe("the keys of an issuer", () => {
     expect(stage.looks).toBe(3);
   });
 
-  test("that were read just now are not read once more for one that is not among them", async ({ expect }) => {
+  test("that were read just now are not read once more for one that is not among them", async ({
+    expect,
+  }) => {
     const stage = new Stage();
     await expect(stage.asks(stage.token({}, newer))).rejects.toMatchObject(
       refused("its issuer has no such key (`kid`)"),
@@ -484,45 +499,92 @@ describe("the keys of an issuer", () => {
   });
 
   const faults: [string, (stage: Stage) => void][] = [
-    ["speak for another", (stage) => {
-      const [address = ""] = Object.keys(stage.answers ?? {});
-      stage.answers = { ...stage.answers, [address]: { issuer: "https://x.ci-provider.com", jwks_uri: "https://keys.ci-provider.com/k" } };
-    }],
-    ["are at an address that may not be called", (stage) => {
-      const [address = ""] = Object.keys(stage.answers ?? {});
-      stage.answers = { ...stage.answers, [address]: { issuer: stage.issuer.issuer, jwks_uri: "https://10.0.0.1/k" }, "https://10.0.0.1/k": { keys: [ed.jwk] } };
-    }],
-    ["are on this very machine", (stage) => {
-      const [address = ""] = Object.keys(stage.answers ?? {});
-      stage.answers = { ...stage.answers, [address]: { issuer: stage.issuer.issuer, jwks_uri: "http://127.0.0.1:1/k" }, "http://127.0.0.1:1/k": { keys: [ed.jwk] } };
-    }],
-    ["are elsewhere, by a redirect", (stage) => {
-      stage.instead = async () => new Response("{}", { status: 302, headers: { location: "https://x.com" } });
-    }],
-    ["are no list", (stage) => {
-      stage.answers = { ...stage.answers, "https://keys.ci-provider.com/k": { keys: {} } };
-    }],
-    ["are no keys", (stage) => {
-      stage.answers = stage.discovery([{}]);
-    }],
-    ["are more than a hundred", (stage) => {
-      stage.answers = stage.discovery(Array.from({ length: 101 }, (_, at) => ({ ...ed.jwk, kid: at === 0 ? "ed" : `k${at}` })));
-    }],
-    ["are without end", (stage) => {
-      stage.answers = stage.discovery([ed.jwk, { kty: "EC", padding: "x".repeat(65 * 1_024) }]);
-    }],
-    ["do not come", (stage) => {
-      stage.answers = null;
-    }],
-    ["come without a body", (stage) => {
-      stage.instead = async () => new Response(null, { status: 200 });
-    }],
+    [
+      "speak for another",
+      (stage) => {
+        const [address = ""] = Object.keys(stage.answers ?? {});
+        stage.answers = {
+          ...stage.answers,
+          [address]: { issuer: "https://x.ci-provider.com", jwks_uri: "https://keys.ci-provider.com/k" },
+        };
+      },
+    ],
+    [
+      "are at an address that may not be called",
+      (stage) => {
+        const [address = ""] = Object.keys(stage.answers ?? {});
+        stage.answers = {
+          ...stage.answers,
+          [address]: { issuer: stage.issuer.issuer, jwks_uri: "https://10.0.0.1/k" },
+          "https://10.0.0.1/k": { keys: [ed.jwk] },
+        };
+      },
+    ],
+    [
+      "are on this very machine",
+      (stage) => {
+        const [address = ""] = Object.keys(stage.answers ?? {});
+        stage.answers = {
+          ...stage.answers,
+          [address]: { issuer: stage.issuer.issuer, jwks_uri: "http://127.0.0.1:1/k" },
+          "http://127.0.0.1:1/k": { keys: [ed.jwk] },
+        };
+      },
+    ],
+    [
+      "are elsewhere, by a redirect",
+      (stage) => {
+        stage.instead = async () =>
+          new Response("{}", { status: 302, headers: { location: "https://x.com" } });
+      },
+    ],
+    [
+      "are no list",
+      (stage) => {
+        stage.answers = { ...stage.answers, "https://keys.ci-provider.com/k": { keys: {} } };
+      },
+    ],
+    [
+      "are no keys",
+      (stage) => {
+        stage.answers = stage.discovery([{}]);
+      },
+    ],
+    [
+      "are more than a hundred",
+      (stage) => {
+        stage.answers = stage.discovery(
+          Array.from({ length: 101 }, (_, at) => ({ ...ed.jwk, kid: at === 0 ? "ed" : `k${at}` })),
+        );
+      },
+    ],
+    [
+      "are without end",
+      (stage) => {
+        stage.answers = stage.discovery([ed.jwk, { kty: "EC", padding: "x".repeat(65 * 1_024) }]);
+      },
+    ],
+    [
+      "do not come",
+      (stage) => {
+        stage.answers = null;
+      },
+    ],
+    [
+      "come without a body",
+      (stage) => {
+        stage.instead = async () => new Response(null, { status: 200 });
+      },
+    ],
   ];
-  test.for(faults)("that %s let nobody in, and it is said that they cannot be read", async ([, spoil], { expect }) => {
-    const stage = new Stage();
-    spoil(stage);
-    await expect(stage.asks(stage.token())).rejects.toMatchObject(unavailable);
-  });
+  test.for(faults)(
+    "that %s let nobody in, and it is said that they cannot be read",
+    async ([, spoil], { expect }) => {
+      const stage = new Stage();
+      spoil(stage);
+      await expect(stage.asks(stage.token())).rejects.toMatchObject(unavailable);
+    },
+  );
 
   test("may be a hundred, and 64 kB of them", async ({ expect }) => {
     const stage = new Stage();
