@@ -217,7 +217,7 @@ describe("P2: a grant", () => {
   /** Signed by the engine's key, over a header and content that are given as they are. */
   const signedOver = (head: string | Uint8Array, content: string | Uint8Array): string => {
     const text = [head, content].map((part) => Buffer.from(part).toString("base64url")).join(".");
-    const key = KeyObject.from(own.privateKey as CryptoKey);
+    const key = KeyObject.from(own.privateKey);
     return `${text}.${sign(null, Buffer.from(text), key).toString("base64url")}`;
   };
   const over = (content: string | Uint8Array): string => signedOver(JSON.stringify(header), content);
