@@ -37,6 +37,10 @@ export class Stage {
   /** Instead of any answer. */
   instead: ((input: string, init: RequestInit | undefined) => Promise<Response>) | null = null;
   readonly init: (RequestInit | undefined)[] = [];
+  /** What was written to the log. */
+  readonly warned: string[] = [];
+  #calls = 0;
+  #giveBack = (): void => undefined;
 
   constructor(more: Partial<Issuer> = {}, settings: Record<string, string> = {}) {
     const address = more.issuer ?? `${issuerId}/${(Stage.#made += 1)}`;
@@ -85,11 +89,7 @@ export class Stage {
   }
 
   async asks(text: string, headers: Record<string, string> = {}): Promise<Authenticated> {
-    const [realFetch, realNow, realWarn] = [globalThis.fetch, Date.now, console.warn];
-    globalThis.fetch = (input, init) =>
-      this.#fetch(input instanceof Request ? input.url : String(input), init);
-    Date.now = () => this.now;
-    console.warn = () => undefined;
+    const restore = this.#takeOver();
     try {
       const all = { authorization: `Bearer ${text}`, "holdpoint-workspace": this.workspace, ...headers };
       return await authenticate(
@@ -98,8 +98,27 @@ export class Stage {
         this.now,
       );
     } finally {
-      [globalThis.fetch, Date.now, console.warn] = [realFetch, realNow, realWarn];
+      restore();
     }
+  }
+
+  /** The network, the clock and the log are this stage's, until the last of several calls is done. */
+  #takeOver(): () => void {
+    this.#calls += 1;
+    if (this.#calls === 1) {
+      const [realFetch, realNow, realWarn] = [globalThis.fetch, Date.now, console.warn];
+      globalThis.fetch = (input, init) =>
+        this.#fetch(input instanceof Request ? input.url : String(input), init);
+      Date.now = () => this.now;
+      console.warn = (...said: unknown[]) => void this.warned.push(said.map(String).join(" "));
+      this.#giveBack = () => {
+        [globalThis.fetch, Date.now, console.warn] = [realFetch, realNow, realWarn];
+      };
+    }
+    return () => {
+      this.#calls -= 1;
+      if (this.#calls === 0) this.#giveBack();
+    };
   }
 
   #fetch(input: string, init: RequestInit | undefined): Promise<Response> {

@@ -34,6 +34,7 @@ const certs = (at: string): Record<string, unknown> => ({
   [`${at}/cdn-cgi/access/certs`]: { keys: [own.jwk, pairOf("ES256", "ec").jwk] },
 });
 
+let copies = 0;
 /** Access's keys come by the network: from this table, and from nowhere else. */
 const network = fetchFrom(() => ({ ...certs(issuer), ...certs(local) }));
 async function online<Value>(run: () => Promise<Value>): Promise<Value> {
@@ -132,6 +133,28 @@ describe("T7 a token of Cloudflare Access", () => {
 
   test("is refused where nobody has made the workspace", async ({ expect }) => {
     expect(await opened(team, null).shown(token())).toBeNull();
+  });
+
+  test("is verified with the team's own keys, which are read once", async ({ expect }) => {
+    // A copy that has read none yet.
+    const fresh = await workerModule<{ accessPerson: typeof accessPerson }>(
+      `workers/access.ts?copy=${(copies += 1)}`,
+    );
+    const { env, requestOf } = opened();
+    const asked: string[] = [];
+    const before = globalThis.fetch;
+    globalThis.fetch = (input, init) => {
+      asked.push(input instanceof Request ? input.url : String(input));
+      return network(input, init);
+    };
+    try {
+      for (const text of [token(), token(), token({ sub: "7d30" })]) {
+        expect(await fresh.accessPerson(requestOf(text), env)).toMatchObject({ person: "person:bob" });
+      }
+    } finally {
+      globalThis.fetch = before;
+    }
+    expect(asked).toEqual([`${issuer}/cdn-cgi/access/certs`]);
   });
 
   test("is nothing where Access is not configured, or where none is sent", async ({ expect }) => {

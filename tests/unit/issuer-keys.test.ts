@@ -1,12 +1,14 @@
 import { describe, test } from "vitest";
+import { newWorkspace } from "../support/entrance.ts";
 import { ed, issuerId, newer, refused, Stage, start, unavailable } from "../support/workload-stage.ts";
 
 describe("the keys of an issuer", () => {
   test("are found by its own discovery, asked for as JSON and following nothing", async ({ expect }) => {
-    const stage = new Stage({ issuer: `${issuerId}/slash/` });
+    const issuer = `${issuerId}/slash/${newWorkspace()}`;
+    const stage = new Stage({ issuer: `${issuer}/` });
     await stage.asks(stage.token());
     expect(stage.asked).toEqual([
-      `${issuerId}/slash/.well-known/openid-configuration`,
+      `${issuer}/.well-known/openid-configuration`,
       "https://keys.ci-provider.com/k",
     ]);
     for (const init of stage.init) {
@@ -113,93 +115,117 @@ describe("the keys of an issuer", () => {
     }
   });
 
-  const faults: [string, (stage: Stage) => void][] = [
+  const keysAt = "https://keys.ci-provider.com/k";
+  /** What discovery says, with the keys where it says they are. */
+  const discovers = (stage: Stage, said: object, more: Record<string, unknown> = {}): void => {
+    const [address = ""] = Object.keys(stage.answers ?? {});
+    const { issuer } = stage.issuer;
+    stage.answers = { ...stage.answers, [address]: { issuer, jwks_uri: keysAt, ...said }, ...more };
+  };
+  const faults: [string, string, (stage: Stage) => void][] = [
     [
       "speak for another",
-      (stage) => {
-        const [address = ""] = Object.keys(stage.answers ?? {});
-        stage.answers = {
-          ...stage.answers,
-          [address]: { issuer: "https://x.ci-provider.com", jwks_uri: "https://keys.ci-provider.com/k" },
-        };
-      },
+      "speaks for another issuer",
+      (stage) => discovers(stage, { issuer: "https://x.ci-provider.com" }),
     ],
     [
       "are at an address that may not be called",
-      (stage) => {
-        const [address = ""] = Object.keys(stage.answers ?? {});
-        stage.answers = {
-          ...stage.answers,
-          [address]: { issuer: stage.issuer.issuer, jwks_uri: "https://10.0.0.1/k" },
-          "https://10.0.0.1/k": { keys: [ed.jwk] },
-        };
-      },
+      "Error: the address of the keys ",
+      (stage) =>
+        discovers(stage, { jwks_uri: "https://10.0.0.1/k" }, { "https://10.0.0.1/k": { keys: [ed.jwk] } }),
     ],
     [
       "are on this very machine",
-      (stage) => {
-        const [address = ""] = Object.keys(stage.answers ?? {});
-        stage.answers = {
-          ...stage.answers,
-          [address]: { issuer: stage.issuer.issuer, jwks_uri: "http://127.0.0.1:1/k" },
-          "http://127.0.0.1:1/k": { keys: [ed.jwk] },
-        };
-      },
+      "Error: the address of the keys ",
+      (stage) =>
+        discovers(
+          stage,
+          { jwks_uri: "http://127.0.0.1:1/k" },
+          { "http://127.0.0.1:1/k": { keys: [ed.jwk] } },
+        ),
     ],
     [
-      "are elsewhere, by a redirect",
+      "come with a redirect",
+      `Error: ${keysAt} answered 302`,
       (stage) => {
-        stage.instead = async () =>
-          new Response("{}", { status: 302, headers: { location: "https://x.com" } });
-      },
-    ],
-    [
-      "are no list",
-      (stage) => {
-        stage.answers = { ...stage.answers, "https://keys.ci-provider.com/k": { keys: {} } };
-      },
-    ],
-    [
-      "are no keys",
-      (stage) => {
-        stage.answers = stage.discovery([{}]);
-      },
-    ],
-    [
-      "are more than a hundred",
-      (stage) => {
-        stage.answers = stage.discovery(
-          Array.from({ length: 101 }, (_, at) => ({ ...ed.jwk, kid: at === 0 ? "ed" : `k${at}` })),
-        );
-      },
-    ],
-    [
-      "are without end",
-      (stage) => {
-        stage.answers = stage.discovery([ed.jwk, { kty: "EC", padding: "x".repeat(65 * 1_024) }]);
-      },
-    ],
-    [
-      "do not come",
-      (stage) => {
-        stage.answers = null;
+        const { answers } = stage;
+        stage.instead = async (input) =>
+          Response.json(answers?.[input], { status: input === keysAt ? 302 : 200 });
       },
     ],
     [
       "come without a body",
+      `Error: ${keysAt} answered 200`,
       (stage) => {
-        stage.instead = async () => new Response(null, { status: 200 });
+        const { answers } = stage;
+        stage.instead = async (input) =>
+          input === keysAt ? new Response(null, { status: 200 }) : Response.json(answers?.[input]);
       },
     ],
+    [
+      "are no list",
+      "keys is not as it is described",
+      (stage) => discovers(stage, {}, { [keysAt]: { keys: {} } }),
+    ],
+    ["are no keys", "is not as it is described", (stage) => void (stage.answers = stage.discovery([{}]))],
+    [
+      "are more than a hundred",
+      "keys is not as it is described",
+      (stage) => {
+        const more = Array.from({ length: 100 }, (_, at) => ({ ...ed.jwk, kid: `k${at}` }));
+        stage.answers = stage.discovery([ed.jwk, ...more]);
+      },
+    ],
+    [
+      "are without end",
+      `Error: ${keysAt} answered more than 65536 bytes`,
+      (stage) => {
+        stage.answers = stage.discovery([ed.jwk, { kty: "EC", padding: "x".repeat(65 * 1_024) }]);
+      },
+    ],
+    ["do not come", "TypeError: nobody answers", (stage) => void (stage.answers = null)],
   ];
-  test.for(faults)(
-    "that %s let nobody in, and it is said that they cannot be read",
-    async ([, spoil], { expect }) => {
-      const stage = new Stage();
-      spoil(stage);
-      await expect(stage.asks(stage.token())).rejects.toMatchObject(unavailable);
-    },
-  );
+  test.for(faults)("that %s let nobody in, and the log says why: %s", async ([, why, spoil], { expect }) => {
+    const stage = new Stage();
+    spoil(stage);
+    await expect(stage.asks(stage.token())).rejects.toMatchObject(unavailable);
+    expect(stage.warned).toHaveLength(1);
+    expect(stage.warned[0]).toMatch(/^issuer ci /u);
+    expect(stage.warned[0]).toContain(why);
+  });
+
+  test("may come in pieces, cut anywhere", async ({ expect }) => {
+    const stage = new Stage();
+    const pair = { ...ed, kid: "schl\u00fcssel" };
+    stage.answers = stage.discovery([{ ...ed.jwk, kid: pair.kid }]);
+    const { answers } = stage;
+    stage.instead = async (input) => {
+      const bytes = Buffer.from(JSON.stringify(answers?.[input]));
+      const pieces = Array.from(bytes, (byte) => Uint8Array.of(byte));
+      return new Response(ReadableStream.from(pieces));
+    };
+    expect((await stage.asks(stage.token({}, pair))).principal.id).toBe("agent:demo");
+  });
+
+  test("that are being read are waited for, for as long as reading them may take", async ({ expect }) => {
+    const stage = new Stage();
+    const { answers } = stage;
+    let answer = (): void => undefined;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    stage.instead = async (input) => {
+      await answered;
+      return Response.json(answers?.[input]);
+    };
+    const first = stage.asks(stage.token());
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    stage.now += 9_999;
+    const second = stage.asks(stage.token());
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(stage.asked).toHaveLength(1);
+    answer();
+    expect([(await first).principal.id, (await second).principal.id]).toEqual(["agent:demo", "agent:demo"]);
+    expect(stage.looks).toBe(1);
+  });
 
   test("may be a hundred, and 64 kB of them", async ({ expect }) => {
     const stage = new Stage();
@@ -215,7 +241,7 @@ describe("the keys of an issuer", () => {
     expect((await stage.asks(stage.token())).principal.id).toBe("agent:demo");
   });
 
-  test("are public keys alone: a secret in the list is left out", async ({ expect }) => {
+  test("are public keys alone: a secret among them stands in nobody's way", async ({ expect }) => {
     const stage = new Stage();
     const secret = { kty: "oct", kid: "ed", k: Buffer.alloc(32, 7).toString("base64url") };
     stage.answers = stage.discovery([secret, ed.jwk]);

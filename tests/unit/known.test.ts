@@ -105,6 +105,31 @@ describe("what this isolate knows of a workspace", () => {
     ]);
   });
 
+  test("is not believed of a key or a session that was asked for before the write, once more is known", async ({
+    expect,
+  }) => {
+    const { workspace, registry, env, key, session } = opened();
+    for (const ask of [() => identify(env, key, now), () => identifySession(env, session, now)]) {
+      registry.meanwhile = () => forget(workspace);
+      await ask();
+      await askKnown(env, workspace);
+      const before = registry.asked.length;
+      await ask();
+      expect(registry.asked).toHaveLength(before + 1);
+    }
+  });
+
+  test("has no count of withdrawals from before a write", async ({ expect }) => {
+    const { workspace, registry, env, key } = opened();
+    registry.meanwhile = () => {
+      forget(workspace);
+      registry.epoch = 4;
+    };
+    expect((await askRecent(env, workspace, now))?.epoch).toBe(3);
+    await identify(env, key, now);
+    expect((await askRecent(env, workspace, now))?.epoch).toBe(4);
+  });
+
   test("never goes back to what was before, whichever answer comes last", async ({ expect }) => {
     const { workspace, registry, env } = opened();
     let inner: Promise<unknown> = Promise.resolve();
