@@ -387,6 +387,8 @@ describe("what is no proof", () => {
       expect(verifyConsistency(3, 3, root, root, proof, sha256)).toBe(false);
     }
     expect(verifyConsistency(0, 3, root, root, [], sha256)).toBe(false);
+    // Nor does a smaller tree go on from a greater one of the same root.
+    expect(verifyConsistency(2, 1, root, root, [], sha256)).toBe(false);
     expect(verifyConsistency(2, 3, rootOf(three.slice(0, 2), sha256), root, [], sha256)).toBe(false);
     // Neither size is a power of two, so that the proof would have to say the first hash.
     expect(verifyConsistency(3, 5, root, rootOf(all.slice(0, 5), sha256), [], sha256)).toBe(false);

@@ -262,6 +262,7 @@ describe("a signed note", () => {
       [one],
       "a signature line is \u2014 <origin> <base64>",
     ],
+    ["a signature is of no log", `${text}\n\u2014 a+b AAAAAAAA\n`, [one], "the origin holds a +"],
     [
       "the signature is a key id and nothing more",
       `${text}\n\u2014 ${origin} AAAAAA==\n`,
