@@ -164,8 +164,8 @@ describe("an SSH signature", () => {
 
   test("is refused with a name that is none, and with a signature of another kind or length", () => {
     const name = "its namespace is not plain text";
-    for (const other of ["", "a b", "a\u007fb", "a\u0000", "\u00e9"]) {
-      expect(fault(withPart(1, sshString(Buffer.from(other, "latin1"))))).toBe(name);
+    for (const named of ["", "a b", "a\u007fb", "a\u0000", "\u00e9"]) {
+      expect(fault(withPart(1, sshString(Buffer.from(named, "latin1"))))).toBe(name);
     }
     const kind = "it does not hold a signature of ssh-ed25519";
     expect(fault(withPart(4, sshString(typedAs("ssh-rsa", new Uint8Array(64)))))).toBe(kind);
