@@ -36,6 +36,10 @@ export const groups: readonly Group[] = [
     least: 95,
     control: { file: "core/clocks.ts", without: ["unit/clocks"] },
   },
+  /**
+   * Whatever signs or verifies, on both sides. Not here, because only workerd runs it: objects/ledger/signatory.ts and log-keys.ts,
+   * which sign checkpoints with what core/evidence has (tests/objects/ledger-signing.test.ts).
+   */
   {
     name: "signatures",
     mutate: [
@@ -74,6 +78,11 @@ export const groups: readonly Group[] = [
     least: 95,
     control: { file: "workers/channels/slack/signature.ts", without: ["unit/slack-signature"] },
   },
+  /**
+   * Who a caller is, and what an agent may ask for. Not here, because only workerd runs it: workers/door.ts and the Registry as an
+   * object (objects/registry/access.ts, store.ts); nor the routes that hand passes out and take the setup token
+   * (workers/routes/session.ts, engine.ts), which are tried over HTTP.
+   */
   {
     name: "authentication",
     mutate: [
