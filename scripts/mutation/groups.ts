@@ -120,6 +120,7 @@ export const groups: readonly Group[] = [
       "unit/scope",
       "unit/workload-token",
     ],
+    slow: ["are narrowed by the agent's own segments", "are a ceiling"],
     least: 95,
     control: {
       file: "workers/auth.ts",
