@@ -223,7 +223,7 @@ describe("P2: a grant", () => {
   const over = (content: string | Uint8Array): string => signedOver(JSON.stringify(header), content);
 
   const faults: [string, () => string | Promise<string>][] = [
-    ["it is not a compact JWS", () => "x"],
+    ["it is not a compact JWS", () => Buffer.from(JSON.stringify(header)).toString("base64url")],
     ["it is not a compact JWS", () => "a.b"],
     ["it is not a compact JWS", async () => `${await grant()}.x`],
     ["it is not a compact JWS", async () => `${await grant()}=`],
