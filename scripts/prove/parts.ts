@@ -283,7 +283,7 @@ export const parts: readonly Part[] = [
     each: groups.map(({ name }) => name),
     size: null,
     quick: null,
-    whole: 380,
+    whole: 3_370,
     controls: groups.length,
   },
 ];
