@@ -21,7 +21,7 @@ export function globMatches(glob: string, text: string): boolean {
     if (wanted[at] === "*") {
       star = at++;
       starRead = read;
-    } else if (at < wanted.length && (wanted[at] === "?" || wanted[at] === given[read])) {
+    } else if (wanted[at] === "?" || wanted[at] === given[read]) {
       at++;
       read++;
     } else if (star !== -1) {

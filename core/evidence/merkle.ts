@@ -70,7 +70,7 @@ export function consistencyPath(from: number, to: number, root: RangeRoot): Uint
   if (!isSize(from) || !isSize(to) || from > to) {
     throw new RangeError(`a log of ${to} does not go on from one of ${from}`);
   }
-  if (from === 0 || from === to) return [];
+  if (from === 0) return [];
   const path: Uint8Array[] = [];
   let [start, end] = [0, to];
   while (end !== from) {

@@ -43,7 +43,7 @@ export async function tried(
       // The types are checked by `npm test`, and the compiler has no interface any more that Stryker could use.
       disableTypeChecks: false,
       tsconfigFile: "none",
-      timeoutMS: 30_000,
+      timeoutMS: 10_000,
       timeoutFactor: 3,
       allowConsoleColors: false,
     };

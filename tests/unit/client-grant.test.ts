@@ -6,8 +6,10 @@ import {
   SignJWT,
   UnsecuredJWT,
 } from "jose";
+import { KeyObject, sign } from "node:crypto";
 import { beforeAll, describe, test } from "vitest";
-import { type KeySet, type PublicKey, verifyGrant } from "../../client/index.ts";
+import { HoldpointError, type KeySet, type PublicKey, verifyGrant } from "../../client/index.ts";
+import type { GrantCheck } from "../../client/grant.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
 const iat = 1_800_000_000;
@@ -200,5 +202,110 @@ describe("P2: a grant", () => {
         refused,
       );
     }
+  });
+
+  const detailOf = async (jws: string, more: Partial<GrantCheck> = {}): Promise<string> => {
+    try {
+      await verifyGrant(jws, { jwks, now, expect: expected, ...more });
+      return "taken";
+    } catch (error) {
+      return error instanceof HoldpointError ? `${error.title}. ${error.detail}` : String(error);
+    }
+  };
+  const said = (what: string): string =>
+    `The grant does not verify. The grant cannot be trusted: ${what}. Run nothing under it.`;
+  /** Signed by the engine's key, over a header and content that are given as they are. */
+  const signedOver = (head: string | Uint8Array, content: string | Uint8Array): string => {
+    const text = [head, content].map((part) => Buffer.from(part).toString("base64url")).join(".");
+    const key = KeyObject.from(own.privateKey);
+    return `${text}.${sign(null, Buffer.from(text), key).toString("base64url")}`;
+  };
+  const over = (content: string | Uint8Array): string => signedOver(JSON.stringify(header), content);
+
+  const faults: [string, () => string | Promise<string>][] = [
+    ["it is not a compact JWS", () => Buffer.from(JSON.stringify(header)).toString("base64url")],
+    ["it is not a compact JWS", () => "a.b"],
+    ["it is not a compact JWS", async () => `${await grant()}.x`],
+    ["it is not a compact JWS", async () => `${await grant()}=`],
+    ["it is not a compact JWS", async () => `%.${(await grant()).split(".").slice(1).join(".")}`],
+    ["a part of it is not JSON", () => signedOver("{", "{}")],
+    ["a part of it is not JSON", () => over("{")],
+    // Bytes that are no UTF-8, in a text, and a mark that would be passed over.
+    ["a part of it is not JSON", () => over(Buffer.from('{"\xff":1}', "latin1"))],
+    ["a part of it is not JSON", () => over("\ufeff{}")],
+    ["a part of it is not a JSON object", () => over("[]")],
+    ["a part of it is not a JSON object", () => over("null")],
+    ["its algorithm is not EdDSA", () => grant({}, { header: { alg: "Ed25519" } })],
+    ["it is no grant but some other token", () => grant({}, { header: { typ: "JWT" } })],
+    ["its header asks for an extension", () => signedOver(JSON.stringify({ ...header, crit: [] }), "{}")],
+    ["its header asks for an extension", () => signedOver(JSON.stringify({ ...header, b64: false }), "{}")],
+    ["no key of the engine has its kid", () => grant({}, { header: { kid: "k9" } })],
+    ["its signature does not hold", () => grant({}, { key: other })],
+    ["a claim is missing or of another type", () => grant({ fence: "1" })],
+    ["a claim is missing or of another type", () => grant({ purpose: "steal" })],
+    [`it expired at ${new Date(now - 1_000).toISOString()}`, () => grant({ exp: iat - 1 })],
+    ["it was issued in the future: check this clock", () => grant({ iat: iat + 61 })],
+  ];
+  test.for(faults)("is refused in words: %s", async ([what, forge], { expect }) => {
+    expect(await detailOf(await forge())).toBe(said(what));
+  });
+
+  test.for([
+    ["action", "act_1", { actionId: "act_2" }],
+    ["digest", digest, { digest: "x" }],
+    ["executor", "agent:demo", { executor: "x" }],
+    ["fence", 1, { fence: 2 }],
+    ["purpose", "execute", { purpose: "rollback" }],
+    ["workspace", "default", { workspace: "x" }],
+    ["issuer", claims.iss, { issuer: "x" }],
+  ] as const)("for another %s is refused in words", async ([name, actual, change], { expect }) => {
+    const [wanted] = Object.values(change);
+    expect(await detailOf(await grant(), { expect: { ...expected, ...change } })).toBe(
+      said(`it is for another ${name} (${actual}, not ${wanted})`),
+    );
+  });
+
+  test("to take something back verifies as that, and as nothing else", async ({ expect }) => {
+    const back = await grant({ purpose: "rollback" });
+    expect(await detailOf(back, { expect: { ...expected, purpose: "rollback" } })).toBe("taken");
+    expect(await detailOf(back, { expect: { ...expected, purpose: "execute" } })).not.toBe("taken");
+  });
+
+  test("may be of a minute ahead, or as far as is allowed", async ({ expect }) => {
+    const ahead = (seconds: number): Promise<string> => grant({ iat: iat + seconds, exp: iat + 600 });
+    expect(await detailOf(await ahead(60))).toBe("taken");
+    expect(await detailOf(await ahead(61))).not.toBe("taken");
+    expect(await detailOf(await ahead(90), { toleranceSeconds: 90 })).toBe("taken");
+    expect(await detailOf(await ahead(91), { toleranceSeconds: 90 })).not.toBe("taken");
+    // Less is not asked for than what two clocks differ anyway.
+    expect(await detailOf(await ahead(60), { toleranceSeconds: 5 })).toBe("taken");
+  });
+
+  test("verifies with a key that says nothing of its use, or Ed25519 for EdDSA", async ({ expect }) => {
+    const jws = await grant();
+    const { alg: _alg, use: _use, ...plain } = jwks.keys[1]!;
+    for (const key of [
+      plain,
+      { ...plain, alg: "EdDSA" },
+      { ...plain, alg: "Ed25519" },
+      { ...plain, use: "sig" },
+    ]) {
+      expect(await detailOf(jws, { jwks: { keys: [key] } })).toBe("taken");
+    }
+  });
+
+  test("is refused with a key that is none, or that has no name", async ({ expect }) => {
+    const [, key] = jwks.keys;
+    const { x: _x, ...empty } = key!;
+    const { kid: _kid, ...nameless } = key!;
+    const none = said("the key it names is no Ed25519 signing key");
+    const jws = await grant();
+    for (const one of [empty, { ...key!, x: "%" }, { ...key!, use: "enc" }]) {
+      expect(await detailOf(jws, { jwks: { keys: [one] } })).toBe(none);
+    }
+    const unnamed = await grant({}, { header: { kid: undefined } });
+    expect(await detailOf(unnamed, { jwks: { keys: [nameless] } })).toBe(
+      said("no key of the engine has its kid"),
+    );
   });
 });

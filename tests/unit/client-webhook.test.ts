@@ -1,6 +1,8 @@
+import { createHmac } from "node:crypto";
 import { Webhook } from "standardwebhooks";
 import { describe, test } from "vitest";
-import { verifyWebhook } from "../../client/index.ts";
+import { HoldpointError, verifyWebhook } from "../../client/index.ts";
+import type { WebhookCheck } from "../../client/webhook.ts";
 
 // The vector of the Standard Webhooks specification.
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -127,5 +129,106 @@ describe("a webhook", () => {
       ].join(" "),
     };
     await expect(verifyWebhook({ secret, headers: flood, body, now })).rejects.toMatchObject(refused);
+  });
+
+  /** Signed by the standardwebhooks library, whatever it is: nothing but the form of it can be refused. */
+  const signed = (change: { id?: string; body?: string } = {}, by = secret) => {
+    const [named, text] = [change.id ?? id, change.body ?? body];
+    const signs = new Webhook(by).sign(named, new Date(now), text);
+    const own = { ...headers, "webhook-id": named, "webhook-signature": signs };
+    return { secret: by, headers: own, body: text, now };
+  };
+  const detailOf = async (check: WebhookCheck): Promise<string> => {
+    try {
+      await verifyWebhook(check);
+      return "taken";
+    } catch (error) {
+      return error instanceof HoldpointError ? `${error.code}: ${error.detail}` : String(error);
+    }
+  };
+
+  const faults: [string, string, WebhookCheck][] = [
+    ["an id with a dot", "webhook-id is not a message id", signed({ id: "msg.1" })],
+    ["an id with something before it", "webhook-id is not a message id", signed({ id: " msg_1" })],
+    ["an id of 257 characters", "webhook-id is not a message id", signed({ id: "x".repeat(257) })],
+    [
+      "no id",
+      "webhook-id is missing or sent twice",
+      { ...signed(), headers: { ...headers, "webhook-id": undefined } },
+    ],
+    [
+      "an empty time",
+      "webhook-timestamp is missing or sent twice",
+      { ...signed(), headers: { ...headers, "webhook-timestamp": "" } },
+    ],
+    [
+      "a time with something before it",
+      "webhook-timestamp is not Unix seconds",
+      { ...signed(), headers: { ...headers, "webhook-timestamp": `0${timestamp}` } },
+    ],
+    [
+      "a time with something behind it",
+      "webhook-timestamp is not Unix seconds",
+      { ...signed(), headers: { ...headers, "webhook-timestamp": `${timestamp}0` } },
+    ],
+    [
+      "an old time",
+      "webhook-timestamp is more than 300 s from this clock",
+      { ...signed(), now: now + 301_000 },
+    ],
+    [
+      "a time that is too old for this reader",
+      "webhook-timestamp is more than 10 s from this clock",
+      { ...signed(), now: now + 11_000, toleranceSeconds: 10 },
+    ],
+    [
+      "another secret",
+      "no signature in webhook-signature is by this secret",
+      { ...signed(), secret: otherSecret },
+    ],
+    ["a body that is no JSON", "the body is not JSON", signed({ body: "hello" })],
+    ["a byte order mark before its JSON", "the body is not JSON", signed({ body: "\ufeff{}" })],
+  ];
+  test.for(faults)("with %s is refused, and it is said: %s", async ([, what, check], { expect }) => {
+    expect(await detailOf(check)).toBe(`bad_webhook: Refused: ${what}.`);
+  });
+
+  test("whose bytes are no UTF-8 is refused, also inside a text", async ({ expect }) => {
+    const bytes = Uint8Array.of(0x22, 0xff, 0x22);
+    const mac = createHmac("sha256", Buffer.from(secret.slice("whsec_".length), "base64"))
+      .update(`${id}.${timestamp}.`)
+      .update(bytes)
+      .digest("base64");
+    const check = { secret, headers: { ...headers, "webhook-signature": `v1,${mac}` }, body: bytes, now };
+    expect(await detailOf(check)).toBe("bad_webhook: Refused: the body is not JSON.");
+  });
+
+  test("has an id of up to 256 characters", async ({ expect }) => {
+    expect(await detailOf(signed({ id: "x".repeat(256) }))).toBe("taken");
+  });
+
+  test("is by a secret of 24 to 64 bytes", async ({ expect }) => {
+    const of = (size: number): string => `whsec_${Buffer.alloc(size, 7).toString("base64")}`;
+    for (const size of [24, 64]) expect(await detailOf(signed({}, of(size)))).toBe("taken");
+    const none = "bad_webhook: The secret is not whsec_ and base64 of 24 to 64 bytes: copy it again.";
+    for (const other of [
+      of(23),
+      of(65),
+      of(32).slice("whsec_".length),
+      `WHSEC_${of(32).slice(6)}`,
+      "whsec_?",
+    ]) {
+      expect(await detailOf({ ...signed(), secret: other })).toBe(none);
+    }
+  });
+
+  test("is not taken for a header that is not there", async ({ expect }) => {
+    const { "webhook-id": _, ...rest } = headers;
+    for (const absent of [{ "WEBHOOK-ID": undefined }, { "webhook-id": [] }, {}]) {
+      expect(await detailOf({ ...signed(), headers: { ...rest, ...absent } })).toBe(
+        "bad_webhook: Refused: webhook-id is missing or sent twice.",
+      );
+    }
+    expect(await detailOf({ ...signed(), headers: { ...rest, "webhook-id": [id] } })).toBe("taken");
   });
 });

@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  consistencyPath,
   consistencyProof,
+  inclusionPath,
   inclusionProof,
   leafHash,
   leafHashOf,
@@ -339,6 +341,57 @@ describe("what is no proof", () => {
       }),
       { seed, numRuns: 300 },
     );
+  });
+
+  test("is one whose hashes are cut elsewhere, though together they are the same bytes", () => {
+    const [left, right] = [all[0]!, all[1]!];
+    const root = rootOf([left, right], sha256);
+    const [short, long] = [left.subarray(0, 31), Uint8Array.of(left[31]!, ...right)];
+    // Both make the very bytes that the root is the hash of.
+    expect(hex(nodeHash(short, long, sha256))).toBe(hex(root));
+    expect(verifyInclusion(0, 2, left, [right], root, sha256)).toBe(true);
+    expect(verifyInclusion(0, 2, short, [long], root, sha256)).toBe(false);
+    expect(verifyConsistency(1, 2, left, root, [right], sha256)).toBe(true);
+    expect(verifyConsistency(1, 2, short, root, [long], sha256)).toBe(false);
+    // Nor is a root one that has another length.
+    expect(verifyInclusion(0, 1, short, [], short, sha256)).toBe(false);
+    expect(verifyConsistency(2, 2, short, short, [], sha256)).toBe(false);
+  });
+
+  test("is any of a size that is none", () => {
+    const three = all.slice(0, 3);
+    const root = rootOf(three, sha256);
+    for (const size of [-1, 0.5, 2.5, Number.NaN, 2 ** 53, Number.POSITIVE_INFINITY]) {
+      expect(verifyInclusion(0, size, all[0]!, [], all[0]!, sha256)).toBe(false);
+      expect(verifyInclusion(size, 3, all[0]!, inclusionProof(0, three, sha256), root, sha256)).toBe(false);
+      expect(verifyConsistency(size, size, root, root, [], sha256)).toBe(false);
+      expect(verifyConsistency(size, 3, root, root, [], sha256)).toBe(false);
+      expect(verifyConsistency(0, size, sha256(new Uint8Array()), root, [], sha256)).toBe(false);
+      expect(() => inclusionPath(0, size, () => root)).toThrow("there is no leaf");
+      expect(() => inclusionPath(size, 3, () => root)).toThrow("there is no leaf");
+      expect(() => consistencyPath(size, 3, () => root)).toThrow("does not go on");
+      expect(() => consistencyPath(0, size, () => root)).toThrow("does not go on");
+    }
+  });
+
+  test("is any but the empty one from nothing, and from all to all", () => {
+    const nothing = sha256(new Uint8Array());
+    const three = all.slice(0, 3);
+    const root = rootOf(three, sha256);
+    expect([consistencyProof(0, three, sha256), consistencyProof(3, three, sha256)]).toEqual([[], []]);
+    expect(verifyConsistency(0, 3, nothing, root, [], sha256)).toBe(true);
+    expect(verifyConsistency(0, 0, nothing, nothing, [], sha256)).toBe(true);
+    expect(verifyConsistency(3, 3, root, root, [], sha256)).toBe(true);
+    for (const proof of [[root], [nothing]]) {
+      expect(verifyConsistency(0, 3, nothing, root, proof, sha256)).toBe(false);
+      expect(verifyConsistency(3, 3, root, root, proof, sha256)).toBe(false);
+    }
+    expect(verifyConsistency(0, 3, root, root, [], sha256)).toBe(false);
+    // Nor does a smaller tree go on from a greater one of the same root.
+    expect(verifyConsistency(2, 1, root, root, [], sha256)).toBe(false);
+    expect(verifyConsistency(2, 3, rootOf(three.slice(0, 2), sha256), root, [], sha256)).toBe(false);
+    // Neither size is a power of two, so that the proof would have to say the first hash.
+    expect(verifyConsistency(3, 5, root, rootOf(all.slice(0, 5), sha256), [], sha256)).toBe(false);
   });
 
   test("is one that ends below the root of so many lines, or goes on above it", () => {

@@ -112,6 +112,7 @@ describe("a checkpoint", () => {
 
   test("of what it cannot hold is never written", () => {
     expect(() => checkpointText("", 1, root)).toThrow("the origin is empty");
+    expect(checkpointText(origin, 0, root)).toBe(`${origin}\n0\n${rootText}\n`);
     for (const size of [-1, 0.5, 2 ** 53, Number.NaN]) {
       expect(() => checkpointText(origin, size, root)).toThrow("no size of a log");
     }
@@ -190,6 +191,8 @@ describe("a verifier key", () => {
     [goNote.vkey.replace("Neumann", " Neumann"), "the origin holds white space or a control character"],
     [goNote.vkey.replace("c74f20a3", "C74F20A3"), "the key id is not eight hex digits in lower case"],
     [goNote.vkey.replace("c74f20a3", "c74f20a"), "the key id is not eight hex digits in lower case"],
+    [goNote.vkey.replace("c74f20a3", "c74f20a30"), "the key id is not eight hex digits in lower case"],
+    [goNote.vkey.replace("c74f20a3", "0c74f20a3"), "the key id is not eight hex digits in lower case"],
     [goNote.vkey.replace("c74f20a3", "c74f20a4"), "the key id is not that of this origin and key"],
     [goNote.vkey.replace("Peter", "Paul"), "the key id is not that of this origin and key"],
     [`${goNote.vkey}\n`, "the key is not base64 in its one spelling"],
@@ -254,6 +257,19 @@ describe("a signed note", () => {
       "a signature line is \u2014 <origin> <base64>",
     ],
     [
+      "a word stands before the line",
+      note.replace("\u2014", "x\u2014"),
+      [one],
+      "a signature line is \u2014 <origin> <base64>",
+    ],
+    ["a signature is of no log", `${text}\n\u2014 a+b AAAAAAAA\n`, [one], "the origin holds a +"],
+    [
+      "the signature is a key id and nothing more",
+      `${text}\n\u2014 ${origin} AAAAAA==\n`,
+      [one],
+      "a signature is too short to have a key id",
+    ],
+    [
       "it has a carriage return",
       note.replaceAll("\n", "\r\n"),
       [one],
@@ -287,6 +303,32 @@ describe("a signed note", () => {
     ["it is endless", `${"a".repeat(1_000_001)}${note}`, [one], "the note is longer than 1000000 characters"],
   ] as const)("stays closed where %s", (_, bad, keys, error) => {
     expect(open(bad, ...keys.map(vkey))).toEqual({ ok: false, error });
+  });
+
+  test("says of its signatures whose they are, up to a hundred of them", () => {
+    const id = keyId(origin, one.publicKey, sha256);
+    const signature = one.sign(new TextEncoder().encode(text));
+    expect(splitNote(note)).toEqual({ ok: true, value: { text, signatures: [{ origin, id, signature }] } });
+    const hundred = splitNote(`${text}\n${line.repeat(100)}`);
+    expect(hundred.ok && hundred.value.signatures.length).toBe(100);
+  });
+
+  test("opens up to a million characters", () => {
+    const rest = signNote(`${origin}\n`, [one], sha256).length;
+    const longest = signNote(`${origin}${"x".repeat(1_000_000 - rest)}\n`, [one], sha256);
+    expect(longest).toHaveLength(1_000_000);
+    expect(open(longest, vkey(one)).ok).toBe(true);
+  });
+
+  test("opens with a key that is given twice", () => {
+    expect(open(note, vkey(one), vkey(one))).toMatchObject({ value: { signedBy: [vkey(one)] } });
+  });
+
+  test("with a signature of another length than Ed25519's stays closed, whatever would verify it", () => {
+    const short = { ...one, sign: () => new Uint8Array(63) };
+    const known = openNote(signNote(text, [short], sha256), [vkey(one)], () => true, sha256);
+    expect(known).toMatchObject({ ok: false });
+    expect(known.ok || known.error).toContain("is not over this text");
   });
 
   test("with one bad signature stays closed, however good the other is", () => {

@@ -34,6 +34,15 @@ const armorOf = (blob: Uint8Array): string => {
 };
 const blobOf = (text: string): Buffer => Buffer.from(text.split("\n").slice(1, -2).join(""), "base64");
 
+/** A string as SSH writes it, and a length of one that never ends. */
+const sshString = (content: string | Uint8Array): Buffer => {
+  const bytes = Buffer.from(content);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes.length);
+  return Buffer.concat([length, bytes]);
+};
+const endless = Buffer.alloc(4, 0xff);
+
 describe("an SSH key", () => {
   test("is one line that reads back", () => {
     const line = sshPublicKey(signer.publicKey);
@@ -59,6 +68,10 @@ describe("an SSH key", () => {
       [`ssh-ed25519 ${encodeBase64(bytes.subarray(0, -1))}`, kind],
       [`ssh-ed25519 ${encodeBase64(Buffer.from(bytes).fill(0x2e, 4, 5))}`, kind],
       ["ssh-ed25519 ", kind],
+      // What is cut short is not read on from where it was cut.
+      [`ssh-ed25519 ${encodeBase64(Buffer.concat([endless, sshString(signer.publicKey)]))}`, kind],
+      [`ssh-ed25519 ${encodeBase64(Buffer.concat([sshString("ssh-ed25519"), endless]))}`, kind],
+      [`ssh-ed25519 ${encodeBase64(Buffer.concat([sshString("ssh-ed25519"), sshString("short")]))}`, kind],
     ]) {
       expect(parseSshPublicKey(bad!)).toEqual({ ok: false, error });
     }
@@ -128,6 +141,48 @@ describe("an SSH signature", () => {
     ],
   ])("%j is refused: %s", (bad, error) => {
     expect(fault(bad)).toBe(error);
+  });
+
+  const typedAs = (type: string, content: Uint8Array): Buffer =>
+    Buffer.concat([sshString(type), sshString(content)]);
+  const parts: Buffer[] = [
+    sshString(typedAs("ssh-ed25519", signer.publicKey)),
+    sshString(checkpointNamespace),
+    sshString(""),
+    sshString("sha512"),
+    sshString(typedAs("ssh-ed25519", new Uint8Array(64))),
+  ];
+  const blobFrom = (...strings: Buffer[]): string =>
+    armorOf(Buffer.concat([Buffer.from("SSHSIG\0\0\0\u0001", "latin1"), ...strings]));
+  const withPart = (at: number, by: Buffer): string => blobFrom(...parts.with(at, by));
+
+  test("is refused where any part of it is cut short, though others follow", () => {
+    expect(fault(blobFrom(...parts))).toBe("it is not over this text");
+    for (const at of parts.keys()) expect(fault(withPart(at, endless))).toBe("it is cut short");
+    expect(fault(blobFrom(...parts.slice(0, -1)))).toBe("it is cut short");
+  });
+
+  test("is refused with a name that is none, and with a signature of another kind or length", () => {
+    const name = "its namespace is not plain text";
+    for (const named of ["", "a b", "a\u007fb", "a\u0000", "\u00e9"]) {
+      expect(fault(withPart(1, sshString(Buffer.from(named, "latin1"))))).toBe(name);
+    }
+    const kind = "it does not hold a signature of ssh-ed25519";
+    expect(fault(withPart(4, sshString(typedAs("ssh-rsa", new Uint8Array(64)))))).toBe(kind);
+    expect(fault(withPart(4, sshString(typedAs("ssh-ed25519", new Uint8Array(63)))))).toBe(kind);
+    expect(fault("x".repeat(4_096))).toContain("does not start with");
+    expect(fault("x".repeat(4_097))).toBe("the signature is longer than 4096 characters");
+  });
+
+  test("is written and read under names of any length, and of one length itself", () => {
+    const { publicKey } = signer;
+    const written = armorSshsig({ publicKey, namespace: "n".repeat(300), signature: new Uint8Array(64) });
+    expect(parseSshsig(written)).toMatchObject({ value: { namespace: "n".repeat(300) } });
+    for (const length of [63, 65]) {
+      expect(() => armorSshsig({ publicKey, namespace: "a", signature: new Uint8Array(length) })).toThrow(
+        "a signature has 64 bytes",
+      );
+    }
   });
 
   test("with any one bit of its bytes flipped is refused, and so it is cut anywhere", () => {

@@ -61,6 +61,22 @@ describe("T7 an e-mail address", () => {
     expect(personByEmail(directoryOf({ id: "person:kelly", email: "kelly@example.com" }), text)).toBeNull();
   });
 
+  test("that is refused is refused in words, and has at most 254 characters", ({ expect }) => {
+    const said = (text: string): string | null => {
+      const read = canonicalEmail(text);
+      return read.ok ? null : read.error;
+    };
+    const longest = `a@${"b.".repeat(124)}com`.padStart(254, "a");
+    expect([longest.length, said(longest)]).toEqual([254, null]);
+    expect(said(`a${longest}`)).toBe("is longer than 254 characters");
+    expect(said("alice @example.com")).toBe("holds white space");
+    expect(said("alice\u00A0@example.com")).toBe("holds white space");
+    expect(said("al\u00EDce@example.com")).toBe(
+      "holds letters beyond ASCII; give the address as its mail system writes it",
+    );
+    expect(said("alice")).toBe("is not an e-mail address such as alice@example.com");
+  });
+
   test("leads to one active person or to nobody", ({ expect }) => {
     const kelly = { id: "person:kelly", email: "Kelly@example.com" };
     expect(personByEmail(directoryOf(kelly), "kelly@EXAMPLE.com")).toBe("person:kelly");

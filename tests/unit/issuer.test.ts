@@ -29,6 +29,8 @@ describe("claims", () => {
     ["that are not null", rule({ a: "*" }), { a: null }, false],
     ["inside others", rule({ "kubernetes.io.serviceaccount.name": "fixer" }), pod, true],
     ["inside others, to the end", rule({ "kubernetes.io.serviceaccount": "*" }), pod, false],
+    ["not inside a text", rule({ "sub.x": "*" }), { sub: "a" }, false],
+    ["not inside nothing", rule({ "a.b": "*" }), { a: null }, false],
     ["not in lists", rule({ "a.0": "x" }), { a: ["x"] }, false],
     ["not twice", rule({ "a.b": "x" }), { "a.b": "x", a: { b: "x" } }, false],
     ["not of the prototype", rule({ constructor: "*" }), {}, false],
@@ -75,6 +77,8 @@ describe("an issuer", () => {
     ["owners that begin alike", { repository: "acme*" }, false],
     ["any subject", { sub: "repo:*" }, false],
     ["subjects of owners that begin alike", { sub: "repo:acme*" }, false],
+    ["a repository that looks like a subject", { repository: "repo:acme/*" }, false],
+    ["a subject of an owner that anything may stand before", { sub: "*repo:acme/*" }, false],
     ["a branch", { ref: "refs/heads/main" }, false],
     ["an environment", { environment: "production" }, false],
   ];
@@ -86,6 +90,30 @@ describe("an issuer", () => {
     const own = { issuer: "https://oidc.acme.com" };
     expect(faultsOf({ ...own, rules: [rule({ ref: "refs/heads/main" })] })).toEqual([]);
     expect(faultsOf({ ...own, rules: [rule({ ref: "*", sub: "?*" })] })).toEqual(["/rules/0/claims"]);
+    // One claim by its value is enough, and so is a star with something to it.
+    expect(faultsOf({ ...own, rules: [rule({ ref: "*", sub: "a" })] })).toEqual([]);
+    expect(faultsOf({ ...own, rules: [rule({ ref: "*x" })] })).toEqual([]);
+  });
+
+  test("says what is wrong with it, in words", ({ expect }) => {
+    const said = (more: Partial<Issuer>): string[] =>
+      issuerFaults(issuerOf(more), { allowLoopback: false }).map(({ detail }) => detail);
+    expect(said({ rules: [rule({ ref: "*" })] })).toEqual([
+      "fits every token; name at least one claim by its value",
+    ]);
+    expect(said({ rules: [rule({ ref: "refs/heads/main" })] })).toEqual([
+      "would let in anybody with an account there; name one of sub, repository, repository_id, repository_owner, repository_owner_id without a wildcard",
+    ]);
+    const jwksUrl = "https://oidc.acme.com/keys";
+    expect(said({ issuer: "nonsense", jwksUrl })).toEqual(["is not a URL"]);
+    expect(said({ issuer: "http://oidc.acme.com", jwksUrl })).toEqual(["does not start with https://"]);
+  });
+
+  test("may be on this machine, and its keys, where a developer's engine is", ({ expect }) => {
+    const rules = [rule({ sub: "a" })];
+    const [issuer, jwksUrl] = ["http://127.0.0.1:1234", "http://127.0.0.1:1234/keys"];
+    expect(faultsOf({ issuer, jwksUrl, rules }, true)).toEqual([]);
+    expect(faultsOf({ issuer, jwksUrl, rules })).toEqual(["/issuer", "/jwksUrl"]);
   });
 
   test("has a public address, or its keys have one", ({ expect }) => {

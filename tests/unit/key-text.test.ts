@@ -2,6 +2,7 @@ import { crc32 as zlibCrc32 } from "node:zlib";
 import { webcrypto } from "node:crypto";
 import fc from "fast-check";
 import { describe, test } from "vitest";
+import { summed } from "../support/forged/keys.ts";
 import { crc32, keyRandomBytes, keyTextOf, parseKeyText } from "../../core/key-text.ts";
 
 const random = (): Uint8Array => webcrypto.getRandomValues(new Uint8Array(keyRandomBytes));
@@ -66,6 +67,18 @@ describe("key text", () => {
   test("asks for more random bytes rather than use unfair ones", ({ expect }) => {
     expect(keyTextOf("default", new Uint8Array(keyRandomBytes).fill(255))).toBeNull();
     expect(keyTextOf("default", new Uint8Array(10))).toBeNull();
+  });
+
+  test("ends with its CRC-32 in base62, which anybody can work out", ({ expect }) => {
+    const { key } = make("default");
+    expect(summed(key.slice(0, -6))).toBe(key);
+  });
+
+  test("takes as many fair bytes as it has characters, and no more", ({ expect }) => {
+    const made = keyTextOf("default", new Uint8Array(42));
+    expect(made?.key.startsWith(`hp_default_${"0".repeat(12)}_${"0".repeat(30)}`)).toBe(true);
+    expect(keyTextOf("default", new Uint8Array(41))).toBeNull();
+    expect(keyTextOf("default", new Uint8Array(42), "abcdefghijkl")?.id).toBe("abcdefghijkl");
   });
 
   test("CRC-32 is the one everybody uses", () => {

@@ -69,6 +69,7 @@ describe("whoever is signed in", () => {
     expect(sessionScopes(directory, "person:omar")).toContain("deliveries:write");
     expect(sessionScopes(directory, "person:bob")).not.toContain("deliveries:write");
     expect(sessionScopes(directory, "person:bob")).toContain("votes:write");
+    expect(sessionScopes({ ...directory, groups: {} }, "person:omar")).not.toContain("deliveries:write");
   });
 
   it("is fresh for five minutes, and not at the end of the fifth", ({ expect }) => {

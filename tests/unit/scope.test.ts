@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, test } from "vitest";
-import { globMatches, scopeRefusal } from "../../core/scope.ts";
+import { agentChain, chainRefusal, globMatches, scopeRefusal, type ScopeRefusal } from "../../core/scope.ts";
 import type { Target } from "../../schemas/action.ts";
 import type { Agent } from "../../schemas/directory.ts";
 import type { RoleClass } from "../../schemas/policy.ts";
@@ -184,6 +184,143 @@ describe("scope", () => {
     });
   });
 
+  const said: [string, Parameters<typeof scopeRefusal>, string, ScopeRefusal["errors"]][] = [
+    [
+      "all that is outside",
+      [
+        agent,
+        roles,
+        { ...contract, type: "db.migrate" },
+        { resource: "mail-1", segment: "dmz", tool: "ssh" },
+      ],
+      'agent:demo may not ask for this: type "db.migrate" is outside the role class remediation, which allows host.*; tool "ssh" is outside the role class remediation, which allows shell; segment "dmz" is outside the role class remediation, which allows prod-*; target "mail-1" is outside the role class remediation, which allows web-*, db-1.',
+      [
+        {
+          pointer: "/type",
+          detail: 'type "db.migrate" is outside the role class remediation, which allows host.*',
+        },
+        {
+          pointer: "/target/tool",
+          detail: 'tool "ssh" is outside the role class remediation, which allows shell',
+        },
+        {
+          pointer: "/target/segment",
+          detail: 'segment "dmz" is outside the role class remediation, which allows prod-*',
+        },
+        {
+          pointer: "/target/resource",
+          detail: 'target "mail-1" is outside the role class remediation, which allows web-*, db-1',
+        },
+      ],
+    ],
+    [
+      "a segment that the agent does not have, where the class would allow it",
+      [agent, roles, contract, { ...target, segment: "prod-data" }],
+      'agent:demo may not ask for this: segment "prod-data" is not one of agent:demo, which has prod-hosts, corp, (none).',
+      [
+        {
+          pointer: "/target/segment",
+          detail: 'segment "prod-data" is not one of agent:demo, which has prod-hosts, corp, (none)',
+        },
+      ],
+    ],
+    [
+      "that the agent may reach nothing that is in no segment",
+      [
+        { ...agent, roles: ["triage"], segments: [] },
+        roles,
+        { type: "logs.read", roles: ["triage"] },
+        { resource: "x" },
+      ],
+      'agent:demo may not ask for this: is missing, and agent:demo has none; "(none)" there lets it reach what is in no segment.',
+      [
+        {
+          pointer: "/target/segment",
+          detail: 'is missing, and agent:demo has none; "(none)" there lets it reach what is in no segment',
+        },
+      ],
+    ],
+    [
+      "that the class reaches nothing that is in no segment",
+      [agent, roles, contract, { resource: "web-1" }],
+      "agent:demo may not ask for this: a target without a segment is outside the role class remediation, which allows prod-*.",
+      [
+        {
+          pointer: "/target/segment",
+          detail: "a target without a segment is outside the role class remediation, which allows prod-*",
+        },
+      ],
+    ],
+    [
+      "a target and the agent's own segment, which are two things to mend",
+      [agent, roles, contract, { resource: "mail-1", segment: "prod-data" }],
+      'agent:demo may not ask for this: target "mail-1" is outside the role class remediation, which allows web-*, db-1; segment "prod-data" is not one of agent:demo, which has prod-hosts, corp, (none).',
+      [
+        {
+          pointer: "/target/resource",
+          detail: 'target "mail-1" is outside the role class remediation, which allows web-*, db-1',
+        },
+        {
+          pointer: "/target/segment",
+          detail: 'segment "prod-data" is not one of agent:demo, which has prod-hosts, corp, (none)',
+        },
+      ],
+    ],
+    [
+      "a tool that both name, once",
+      [agent, roles, { ...contract, tool: "ssh" }, { ...target, tool: "ssh" }],
+      'agent:demo may not ask for this: tool "ssh" is outside the role class remediation, which allows shell.',
+      [
+        {
+          pointer: "/target/tool",
+          detail: 'tool "ssh" is outside the role class remediation, which allows shell',
+        },
+      ],
+    ],
+    [
+      "which classes it takes, and which the agent has",
+      [{ ...agent, roles: [] }, roles, { ...contract, roles: ["remediation", "triage"] }, target],
+      "host.shell is for the role classes remediation, triage; agent:demo has none.",
+      [
+        {
+          pointer: "/type",
+          detail: "is not open to agent:demo: it needs the role class remediation, triage",
+        },
+      ],
+    ],
+    [
+      "that the agent is not active",
+      [{ ...agent, active: false }, roles, contract, target],
+      "agent:demo is not active.",
+      [],
+    ],
+  ];
+  test.for(said)("says %s", ([, given, detail, errors], { expect }) => {
+    expect(scopeRefusal(...given)).toEqual({ detail, errors });
+  });
+
+  test("is told against the class that is nearest to allowing it, wherever that stands", ({ expect }) => {
+    const far: RoleClass = { types: [], tools: [], segments: [], targets: [] };
+    const three = { far, near: { ...remediation, targets: ["mail-*"] }, empty: far };
+    for (const order of [
+      ["far", "near", "empty"],
+      ["near", "far", "empty"],
+      ["far", "empty", "near"],
+    ]) {
+      const refusal = scopeRefusal({ ...agent, roles: order }, three, { ...contract, roles: order }, target);
+      expect(refusal?.errors).toEqual([
+        {
+          pointer: "/target/resource",
+          detail: 'target "web-1" is outside the role class near, which allows mail-*',
+        },
+      ]);
+    }
+    // One that allows it is enough, whichever the others are.
+    const open = { ...three, near: remediation };
+    const all = ["far", "near", "empty"];
+    expect(scopeRefusal({ ...agent, roles: all }, open, { ...contract, roles: all }, target)).toBeNull();
+  });
+
   test("T8 of every role, tool, segment, target and type, exactly what is listed is allowed", ({
     expect,
   }) => {
@@ -220,5 +357,51 @@ describe("scope", () => {
       }
     }
     expect(allowed).toBe(2 * 2 + 3 * 3 * 3);
+  });
+});
+
+describe("a chain of agents", () => {
+  const named = (name: string, more: Partial<Agent> = {}): Agent => ({
+    ...agent,
+    id: `agent:${name}`,
+    ...more,
+  });
+  const book = (...agents: Agent[]): Record<string, Agent> =>
+    Object.fromEntries(agents.map((one) => [one.id, one]));
+
+  test("is an agent, the one that it acts for, and so on", ({ expect }) => {
+    const [helper, boss] = [named("helper", { actsFor: "agent:boss" }), named("boss")];
+    expect(agentChain("agent:helper", book(helper, boss))).toEqual({ agents: [helper, boss], whole: true });
+    expect(agentChain("agent:boss", book(helper, boss))).toEqual({ agents: [boss], whole: true });
+  });
+
+  test("is broken where one is unknown, where it comes back to itself, and past eight", ({ expect }) => {
+    const helper = named("helper", { actsFor: "agent:boss" });
+    expect(agentChain("agent:helper", book(helper))).toEqual({ agents: [helper], whole: false });
+    expect(agentChain("constructor", book(helper))).toEqual({ agents: [], whole: false });
+    const loop = book(helper, named("boss", { actsFor: "agent:helper" }));
+    expect(agentChain("agent:helper", loop)).toMatchObject({ whole: false });
+    const row = (length: number): Agent[] =>
+      Array.from({ length }, (_, at) =>
+        named(`a${at}`, at + 1 < length ? { actsFor: `agent:a${at + 1}` } : {}),
+      );
+    expect(agentChain("agent:a0", book(...row(8)))).toEqual({ agents: row(8), whole: true });
+    expect(agentChain("agent:a0", book(...row(9)))).toMatchObject({ whole: false });
+  });
+
+  test("may ask for what each of it may, and it is said whom something is refused for", ({ expect }) => {
+    const of = (helper: Agent, boss: Agent): ScopeRefusal | null =>
+      chainRefusal(helper.id, book(helper, boss), roles, contract, target);
+    const helper = named("helper", { actsFor: "agent:boss" });
+    expect(of(helper, named("boss"))).toBeNull();
+    expect(of(helper, named("boss", { active: false }))).toEqual({
+      detail: "agent:helper acts for agent:boss. agent:boss is not active.",
+      errors: [],
+    });
+    expect(of({ ...helper, active: false }, named("boss"))?.detail).toBe("agent:helper is not active.");
+    expect(chainRefusal("agent:helper", book(helper), roles, contract, target)).toEqual({
+      detail: "agent:helper acts for an agent that is not in this directory, or in the end for itself.",
+      errors: [],
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import { verifySlackRequest } from "@slack/bolt";
 import { describe, test } from "vitest";
 import { isFromSlack } from "../../workers/channels/slack/signature.ts";
@@ -103,6 +103,18 @@ describe("T6 Slack's signature", () => {
     const ahead = sign("payload=1", String(at + 3_600));
     expect(boltAccepts("payload=1", at + 3_600, ahead, now)).toBe(true);
     expect(await accepts("payload=1", String(at + 3_600), ahead, now)).toBe(false);
+  });
+
+  test("is by the secret that is asked for, whichever was asked for before", async ({ expect }) => {
+    const secrets = [randomBytes(16).toString("hex"), randomBytes(16).toString("hex")];
+    const is = (key: string, by: string): Promise<boolean> => {
+      const sent = { timestamp: String(at), signature: sign("a=b", String(at), by) };
+      return isFromSlack(key, sent, bytes("a=b"), at * 1_000);
+    };
+    // Each is asked for twice in a row as well, because the last one is remembered.
+    for (const key of [...secrets, ...secrets].flatMap((one) => [one, one])) {
+      for (const by of secrets) expect(await is(key, by)).toBe(key === by);
+    }
   });
 
   test("must be of this very form", async ({ expect }) => {

@@ -77,8 +77,12 @@ describe("a signature", () => {
     "whsec_AAAA",
     "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS_",
+    "xwhsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw ",
   ])("is not made with %j, which is no secret", async (secret, { expect }) => {
-    await expect(signatureOf([secret], vector.message)).rejects.toThrow(TypeError);
+    await expect(signatureOf([secret], vector.message)).rejects.toThrow(
+      new TypeError("a webhook secret is whsec_ and base64"),
+    );
   });
 });
 
@@ -91,6 +95,11 @@ describe("the id of a message", () => {
       expect(id).toBe(messageId("act_V1StGXR8_Z5jdHi6B-myT", 12, sink));
     },
   );
+
+  test("says which event of which action it is, and for whom", ({ expect }) => {
+    expect(messageId("act_a", 12, "callback")).toBe("msg_act_a_12_callback");
+    expect(messageId("act_a", 12, "webhook:wh_1")).toBe("msg_act_a_12_webhook-wh_1");
+  });
 
   test("differs between actions, events and recipients", ({ expect }) => {
     const ids = [
@@ -115,9 +124,23 @@ describe("an attempt", () => {
     expect(attempt?.init.signal).toBeInstanceOf(AbortSignal);
     const headers = headersOf(attempt);
     expect(headers["webhook-timestamp"]).toBe("1700000000");
-    expect(Object.keys(headers).toSorted()).toEqual(
-      ["content-type", "user-agent", "webhook-id", "webhook-signature", "webhook-timestamp"].toSorted(),
-    );
+    expect(headers).toEqual({
+      "content-type": "application/json",
+      "user-agent": "Holdpoint-Webhooks/1",
+      "webhook-id": message.id,
+      "webhook-signature": await signatureOf(message.secrets, { ...message, timestamp: 1_700_000_000 }),
+      "webhook-timestamp": "1700000000",
+    });
+  });
+
+  test("brings the newest checkpoint along, as base64 of its UTF-8", async ({ expect }) => {
+    const { fetch, asked } = recording(() => new Response(null, { status: 204 }));
+    const checkpoint = "holdpoint.example/acme\n3\nqqo=\n\n\u2014 x y\n";
+    await sendWebhook({ ...message, checkpoint }, Date.now(), fetch);
+    await sendWebhook({ ...message, checkpoint: null }, Date.now(), fetch);
+    const [first, second] = asked.map(headersOf);
+    expect(first?.["holdpoint-checkpoint"]).toBe(Buffer.from(checkpoint).toString("base64"));
+    expect(second).not.toHaveProperty("holdpoint-checkpoint");
   });
 
   test("T12 says nothing of what the receiver wrote", async ({ expect }) => {
@@ -139,7 +162,8 @@ describe("an attempt", () => {
   test("is not made with a secret that cannot be read, and never will be", async ({ expect }) => {
     const { fetch, asked } = recording(() => new Response(null, { status: 204 }));
     const sent = await sendWebhook({ ...message, secrets: ["whsec_%"] }, Date.now(), fetch);
-    expect(sent).toMatchObject({ ok: false, permanent: true });
+    const error = "not sent: its signing secret cannot be read";
+    expect(sent).toEqual({ ok: false, error, permanent: true, gone: false, retryAfterMs: null });
     expect(asked).toEqual([]);
   });
 
@@ -159,19 +183,25 @@ describe("an answer", () => {
     expect(sentBy(status, null, now)).toEqual({ ok: true });
   });
 
-  test.for([301, 302, 303, 304, 307, 308])("%i is a failure and is not followed", (status, { expect }) => {
-    expect(sentBy(status, null, now)).toMatchObject({ ok: false, permanent: false, gone: false });
-  });
+  test.for([300, 301, 302, 303, 304, 307, 308, 399])(
+    "%i is a failure and is not followed",
+    (status, { expect }) => {
+      const error = `answered ${status}; redirects are not followed`;
+      expect(sentBy(status, null, now)).toMatchObject({ ok: false, error, permanent: false, gone: false });
+    },
+  );
 
-  test.for([400, 401, 403, 404, 409, 422, 429, 500, 502, 503, 504])(
+  test.for([100, 199, 400, 401, 403, 404, 409, 422, 429, 500, 502, 503, 504])(
     "%i is tried again",
     (status, { expect }) => {
-      expect(sentBy(status, null, now)).toMatchObject({ ok: false, permanent: false, gone: false });
+      const error = `answered ${status}`;
+      expect(sentBy(status, null, now)).toMatchObject({ ok: false, error, permanent: false, gone: false });
     },
   );
 
   test("410 ends it for good and asks for no more", ({ expect }) => {
-    expect(sentBy(410, "60", now)).toMatchObject({ ok: false, permanent: true, gone: true });
+    const error = "answered 410 Gone";
+    expect(sentBy(410, "60", now)).toMatchObject({ ok: false, error, permanent: true, gone: true });
   });
 
   test.for([
@@ -180,6 +210,10 @@ describe("an answer", () => {
     [503, "Thu, 01 Jan 2026 00:02:00 GMT", 120_000],
     [503, "Wed, 31 Dec 2025 00:00:00 GMT", 0],
     [429, "999999999", 86_400_000],
+    [429, " 120\t", 120_000],
+    [503, " Thu, 01 Jan 2026 00:02:00 GMT ", 120_000],
+    [503, "Mon, Thu, 01 Jan 2026 00:02:00 GMT", null],
+    [503, "Thu, 01 Jan 2026 00:02:00 GMT+0100", null],
     [429, "soon", null],
     [429, "-5", null],
     [429, "1e9", null],

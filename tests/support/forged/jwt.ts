@@ -58,6 +58,9 @@ export const spellingsOf = ({ publicKey, jwk }: Pair): (string | Buffer)[] => {
   return [pem, pem.trim(), publicKey.export({ format: "der", type: "spki" }), JSON.stringify(jwk), ""];
 };
 
+/** What stands where a time should (Unix seconds), and is none. */
+export const noTimes = (at: number): readonly unknown[] => ["later", null, [at], {}, true, String(at)];
+
 /** What the attacks on any token need. */
 export type TokenMaterial = {
   /** A genuine token: another each time, or always the same. */

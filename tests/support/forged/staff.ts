@@ -4,6 +4,14 @@ import type { Change } from "./variant.ts";
 /** Two workspaces with people and agents in them, which know nothing of each other. */
 export type Staffed = { readonly gate: Gate; readonly acme: RegistryCalls; readonly rival: RegistryCalls };
 
+export const authFile = "workers/auth.ts";
+/** Looking whether whoever comes is active, taken out. */
+export const anyPrincipal: Change = {
+  file: authFile,
+  from: "|| !isActive(found.principal, found.snapshot)",
+  to: "",
+};
+
 export const before = now - 86_400_000;
 
 export function staffed(changes: readonly Change[], settings: Record<string, string> = {}): Staffed {

@@ -125,6 +125,8 @@ class Runner {
       this.#isSpoilt = isStatic;
     }
     shared.activeMutant = activeMutant.id;
+    const lost = testFilter?.find((id) => !this.#tests.has(id));
+    if (lost !== undefined) return { status: "error", errorMessage: `there is no test ${lost} any more` };
     const chosen = this.#chosen(testFilter);
     for (const [place, one] of chosen.entries()) {
       // oxlint-disable-next-line no-await-in-loop -- the first that fails ends it

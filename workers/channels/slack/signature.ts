@@ -25,12 +25,15 @@ export async function isFromSlack(
   return crypto.subtle.verify("HMAC", await keyOf(secret), mac, signed);
 }
 
+type Key = Awaited<ReturnType<typeof importKey>>;
 /** The last secret's key, so that a burst of forgeries costs one import. */
-let kept: { secret: string; key: ReturnType<typeof importKey> } | null = null;
+let kept: { secret: string; key: Key } | null = null;
 
-function keyOf(secret: string): ReturnType<typeof importKey> {
-  if (kept?.secret !== secret) kept = { secret, key: importKey(secret) };
-  return kept.key;
+async function keyOf(secret: string): Promise<Key> {
+  if (kept?.secret === secret) return kept.key;
+  const key = await importKey(secret);
+  kept = { secret, key };
+  return key;
 }
 
 const importKey = (secret: string) =>

@@ -1,23 +1,22 @@
 import type { Door, Hole } from "../campaign.ts";
 import { must, now, origin, type Sent } from "../gate.ts";
-import { foreignOrigins, passTexts } from "../passes.ts";
-import { newKey, person, staffed } from "../staff.ts";
+import {
+  anyForm,
+  anyHash,
+  anyKind,
+  anySessionKey,
+  anySocket,
+  foreignOrigins,
+  noEnd,
+  passesFile as sessions,
+  passTexts,
+} from "../passes.ts";
+import { anyPrincipal, newKey, person, staffed } from "../staff.ts";
 
 const minute = 60_000;
 
-const passes = "objects/registry/rows/passes.ts";
-const sessions = "objects/registry/sessions.ts";
 const routes = "workers/routes/session.ts";
 const board = "workers/routes/board.ts";
-
-const anyHash = {
-  file: passes,
-  from: "hash = ? AND kind = ? AND ends_at > ?",
-  to: "(hash = ? OR TRUE) AND kind = ? AND ends_at > ? ORDER BY ends_at DESC",
-};
-const anyKind = { file: passes, from: "AND kind = ? AND ends_at", to: "AND (kind = ? OR TRUE) AND ends_at" };
-const noEnd = { file: passes, from: "ends_at > ?", to: "(ends_at > ? OR TRUE)" };
-const form = { file: "core/pass-text.ts", from: "\\.[A-Za-z0-9_-]{43}$/u", to: "\\..*$/u" };
 
 const linkHoles: readonly Hole[] = [
   {
@@ -33,13 +32,7 @@ const linkHoles: readonly Hole[] = [
     way: "made with a key that was revoked",
     covered: {
       by: "the session, which ends with the same key: what it begins lets nobody in",
-      changes: [
-        {
-          file: sessions,
-          from: "return session === null || liveKey(sql, session.keyId, null, now) === null ?",
-          to: "return session === null ?",
-        },
-      ],
+      changes: [anySessionKey],
     },
   },
   {
@@ -48,7 +41,7 @@ const linkHoles: readonly Hole[] = [
     way: "for a person who is off",
     covered: {
       by: "the session, which is nobody's who is off",
-      changes: [{ file: "workers/auth.ts", from: "|| !isActive(found.principal, found.snapshot)", to: "" }],
+      changes: [anyPrincipal],
     },
   },
   {
@@ -73,7 +66,7 @@ const linkHoles: readonly Hole[] = [
   },
   {
     without: "the form of the text",
-    changes: [form],
+    changes: [anyForm],
     way: "grown",
     covered: { by: "the hash, which is of the whole text", changes: [anyHash] },
   },
@@ -217,14 +210,7 @@ const ticketHoles: readonly Hole[] = [
   },
   {
     without: "asking where the socket is from",
-    changes: [
-      { file: board, from: "demandOwnOrigin(request, url);", to: "" },
-      {
-        file: "workers/auth.ts",
-        from: 'if (request.headers.get("upgrade") !== null) demandOwnOrigin(request, url);',
-        to: "if (false) void 0;",
-      },
-    ],
+    changes: [{ file: board, from: "demandOwnOrigin(request, url);", to: "" }, anySocket],
     way: "from another origin",
   },
   {

@@ -1,30 +1,31 @@
 import { vi } from "vitest";
 import type { Door, Hole } from "../campaign.ts";
 import { must, now, origin, type Sent } from "../gate.ts";
-import { foreignOrigins, fromElsewhere, passTexts } from "../passes.ts";
-import { before, newKey, person, staffed } from "../staff.ts";
+import {
+  anyForm,
+  anyHash,
+  anyKind,
+  anySessionKey,
+  anySocket,
+  foreignOrigins,
+  fromElsewhere,
+  noEnd,
+  passesFile as sessionsFile,
+  passTexts,
+} from "../passes.ts";
+import { anyPrincipal, authFile as auth, before, newKey, person, staffed } from "../staff.ts";
 
 const hour = 3_600_000;
 
-const passes = "objects/registry/rows/passes.ts";
-const sessionsFile = "objects/registry/sessions.ts";
-const auth = "workers/auth.ts";
 const known = "workers/known.ts";
 const cookie = "workers/cookie.ts";
 const page = "workers/origin.ts";
-
-const anyHash = {
-  file: passes,
-  from: "hash = ? AND kind = ? AND ends_at > ?",
-  to: "(hash = ? OR TRUE) AND kind = ? AND ends_at > ? ORDER BY ends_at DESC",
-};
-const anyKind = { file: passes, from: "AND kind = ? AND ends_at", to: "AND (kind = ? OR TRUE) AND ends_at" };
 
 const holes: readonly Hole[] = [
   { without: "the hash", changes: [anyHash], way: "made up" },
   {
     without: "an end",
-    changes: [{ file: passes, from: "ends_at > ?", to: "(ends_at > ? OR TRUE)" }],
+    changes: [noEnd],
     way: "over",
   },
   {
@@ -34,13 +35,7 @@ const holes: readonly Hole[] = [
   },
   {
     without: "looking whether the key that it began with is in force",
-    changes: [
-      {
-        file: sessionsFile,
-        from: "return session === null || liveKey(sql, session.keyId, null, now) === null ?",
-        to: "return session === null ?",
-      },
-    ],
+    changes: [anySessionKey],
     way: "begun with a key that was revoked",
   },
   {
@@ -55,7 +50,7 @@ const holes: readonly Hole[] = [
   },
   {
     without: "looking whether the person is active",
-    changes: [{ file: auth, from: "|| !isActive(found.principal, found.snapshot)", to: "" }],
+    changes: [anyPrincipal],
     way: "of a person who is off",
   },
   {
@@ -138,13 +133,7 @@ const holes: readonly Hole[] = [
   },
   {
     without: "asking where sockets are from",
-    changes: [
-      {
-        file: auth,
-        from: 'if (request.headers.get("upgrade") !== null) demandOwnOrigin(request, url);',
-        to: "if (false) void 0;",
-      },
-    ],
+    changes: [anySocket],
     way: "a socket from another origin",
   },
   {
@@ -164,7 +153,7 @@ const holes: readonly Hole[] = [
   },
   {
     without: "the form of the text",
-    changes: [{ file: "core/pass-text.ts", from: "\\.[A-Za-z0-9_-]{43}$/u", to: "\\..*$/u" }],
+    changes: [anyForm],
     way: "grown",
     covered: { by: "the hash, which is of the whole text", changes: [anyHash] },
   },

@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import type { Door, Hole } from "../campaign.ts";
 import { Gate, type Sent } from "../gate.ts";
 import * as mangled from "../mangled.ts";
-import { newKey, staffed } from "../staff.ts";
+import { authFile as auth, newKey, staffed } from "../staff.ts";
 
 const file = "workers/routes/engine.ts";
-const auth = "workers/auth.ts";
+
 const compared =
   'if (!timingSafeEqual(expected, Buffer.from(sha256Hex(given), "hex"))) throw unauthenticated();';
 
