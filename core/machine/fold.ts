@@ -6,14 +6,14 @@ import { erasedText } from "../evidence/payload.ts";
 import { timesAfter } from "../timings.ts";
 import { signalAfter } from "../guardrail/signal.ts";
 
-const noDeadlines = {
+const noDeadlines: ActionState["deadlines"] = {
   pending: null,
   approval: null,
   lease: null,
   execution: null,
   rollback: null,
   review: null,
-} as const;
+};
 
 /** A review stays due whatever becomes of the action, so it is the one clock that outlives a state. */
 const onlyReview = ({ deadlines }: ActionState): ActionState["deadlines"] => ({

@@ -206,7 +206,7 @@ const predicates = {
       command.level === state.escalations + 1 &&
       command.level <= escalationLevels(payload.contract, clocksOf(payload.contract).escalateAfterMs.length),
   ),
-} as const satisfies Record<string, Predicate>;
+} satisfies Record<string, Predicate>;
 
 export type Guard = keyof typeof predicates;
 

@@ -137,7 +137,7 @@ function countedNames(names: readonly string[]): string {
 
 type Entry = Contract["decide"][number];
 
-const order = { allow: 0, gate: 1, deny: 2 } as const;
+const order: Readonly<Record<Entry["then"], number>> = { allow: 0, gate: 1, deny: 2 };
 
 function decideLoosened(before: readonly Entry[], after: readonly Entry[]): ProblemField[] {
   const conditionOf = ({ when }: Entry): string => when?.trim() ?? "";
