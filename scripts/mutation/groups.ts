@@ -50,6 +50,9 @@ export const groups: readonly Group[] = [
     tests: [
       "unit/machine",
       "unit/machine-clocks",
+      "unit/machine-log",
+      "unit/machine-state",
+      "unit/machine-words",
       "unit/machine-conditions",
       "unit/machine-refusals",
       "unit/machine-votes",
@@ -68,6 +71,9 @@ export const groups: readonly Group[] = [
     tests: [
       "unit/machine",
       "unit/machine-clocks",
+      "unit/machine-log",
+      "unit/machine-state",
+      "unit/machine-words",
       "unit/machine-refusals",
       "unit/machine-votes",
       "unit/break-glass",
