@@ -79,3 +79,32 @@ describe("a condition that cannot be evaluated is the stricter answer, and is re
     );
   });
 });
+
+describe("a decision says in words", () => {
+  const says = (mode: Contract["mode"], list: List): string =>
+    decide({ type: "payment.send", mode, decide: list }, subjectWith(), judgeCondition).because;
+  const unsure: List = [
+    { when: "false", then: "deny" },
+    { when: "args.missing > 1", then: "allow" },
+  ];
+
+  test("which condition could not be evaluated, counted from one", ({ expect }) => {
+    const expected =
+      "condition 2 of payment.send could not be evaluated, which counts as the stricter answer";
+    expect(says("enforce", unsure)).toBe(expected);
+    expect(says("enforce", [...unsure, { then: "gate" }])).toBe(expected);
+    expect(says("enforce", [unsure[0]!, { when: "args.missing > 1", then: "deny" }])).toBe(expected);
+  });
+
+  test("what a contract that only watches would have done", ({ expect }) => {
+    expect(says("shadow", [])).toBe("payment.send is in shadow mode, which asks nobody and refuses nothing");
+    expect(says("warn", [{ then: "allow", because: "small" }])).toBe("small");
+    expect(says("warn", [])).toBe(
+      "payment.send only warns; enforced, people would have to agree: rule payment.send",
+    );
+    expect(says("warn", [{ then: "deny", because: "never" }])).toBe(
+      "payment.send only warns; enforced, it would be denied: never",
+    );
+    expect(says("disabled", [{ then: "allow" }])).toBe("payment.send is disabled");
+  });
+});
