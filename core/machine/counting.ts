@@ -71,10 +71,8 @@ export function count(situation: Situation, votes: readonly Ballot[]): Count {
 export function mayDecide(situation: Situation, person: string): Eligibility {
   const [pinned, ...others] = versionsOf(situation);
   const verdict = judge(situation, pinned, person);
-  if (verdict.eligible) return verdict;
-  return (
-    others.map((contract) => judge(situation, contract, person)).find(({ eligible }) => eligible) ?? verdict
-  );
+  const verdicts = [verdict, ...others.map((contract) => judge(situation, contract, person))];
+  return verdicts.find(({ eligible }) => eligible) ?? verdict;
 }
 
 /** Who a vote counts as under one version; null where it does not. A denial counts as it did when it was cast. */

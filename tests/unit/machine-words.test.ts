@@ -329,6 +329,33 @@ describe("whoever may", () => {
   });
 });
 
+describe("a level of escalation", () => {
+  test("is begun one after the other, as far as there are levels", ({ expect }) => {
+    const two = contractOf({
+      notify: ["group:dba"],
+      escalateTo: [["group:security"], ["group:oncall"]],
+      clocks: { escalateAfter: ["5m", "8m"], pendingTtl: "10m" },
+    });
+    const play = new Play(payloadOf(two)).request();
+    const goes = (level: number): boolean =>
+      play.do({ type: "escalate", actor: cast.engine, level }).refusal === null;
+    expect(goes(2)).toBe(false);
+    expect(goes(1)).toBe(true);
+    expect(goes(1)).toBe(false);
+    expect(goes(2)).toBe(true);
+    expect(goes(3)).toBe(false);
+  });
+});
+
+describe("an action of the engine's own", () => {
+  test("is run by the engine, and any other by an agent", ({ expect }) => {
+    const own = played([approve], { type: "holdpoint.policy.publish" });
+    expect(own.claim(demo).refusal?.code).toBe("out_of_scope");
+    expect(own.claim(cast.engine).refusal).toBeNull();
+    expect(approved().claim(cast.engine).refusal?.code).toBe("out_of_scope");
+  });
+});
+
 describe("a report", () => {
   test("repeats its answer to the very lease that settled the run, and to no other", ({ expect }) => {
     for (const grip of [
