@@ -258,3 +258,50 @@ test("a property may have the name of a keyword", ({ expect }) => {
   expect(held(schema, { pattern: "(", maxLength: 3, $ref: "x", enum: null })).toEqual({});
   expect(held(schema, { pattern: 1 })).toEqual({ "/args/pattern": "must be a string, is a number" });
 });
+
+describe("the bounds of arguments", () => {
+  const any: JsonObject = { type: "object", additionalProperties: true };
+
+  test("take a name of 128 characters and a list of 2000 items", ({ expect }) => {
+    expect(held(any, { ["k".repeat(128)]: Array.from({ length: 2_000 }, () => 0) })).toEqual({});
+  });
+
+  test("hold wherever a schema speaks of unknown fields by itself", ({ expect }) => {
+    const open: JsonObject = { type: "object", unevaluatedProperties: true };
+    expect(held(open, { y: 1 })).toEqual({});
+    const closed: JsonObject = {
+      type: "object",
+      unevaluatedProperties: false,
+      allOf: [{ properties: { a: {} } }],
+    };
+    expect(Object.keys(held(closed, { a: 1, y: 1 }))).toEqual(["/args/y"]);
+  });
+
+  const part: JsonObject = { properties: { a: { type: "string" } } };
+  test.for<[keyword: string, schema: JsonObject]>([
+    ["allOf", { allOf: [part] }],
+    ["anyOf", { anyOf: [part] }],
+    ["oneOf", { oneOf: [part] }],
+    ["if", { if: { properties: { a: { type: "string" } } }, then: true }],
+    ["$ref", { $ref: "#/$defs/part", $defs: { part } }],
+    ["dependentSchemas", { properties: { b: {} }, dependentSchemas: { b: part } }],
+  ])("know the fields that %s mentions, and no others", ([, schema], { expect }) => {
+    const whole: JsonObject = { type: "object", ...schema };
+    expect(held(whole, { a: "x", ...(schema["dependentSchemas"] !== undefined && { b: 1 }) })).toEqual({});
+    expect(Object.keys(held(whole, { c: 1 }))).toEqual(["/args/c"]);
+  });
+
+  test("keep what stands beside a pattern with a maxLength", ({ expect }) => {
+    const schema = { type: "string", pattern: "^[a-z]+$", maxLength: 8, allOf: [{ minLength: 2 }] };
+    expect(held(field(schema), { x: "a" })).toEqual({ "/args/x": "must be at least 2 characters long" });
+    expect(held(field(schema), { x: "ab" })).toEqual({});
+    expect(held(field(schema), { x: "a".repeat(9) })).toEqual({
+      "/args/x": "must be at most 8 characters long",
+    });
+  });
+});
+
+test("a schema that leads nowhere is not taken", ({ expect }) => {
+  expect(isLoadable({ type: "object", $ref: "#/$defs/gone" })).toBe(false);
+  expect(isLoadable(field({ type: "string" }))).toBe(true);
+});
