@@ -1,7 +1,9 @@
 import { describe, test } from "vitest";
+import { emit } from "../../core/machine/emissions.ts";
+import { judgeCondition as judge } from "../../core/policy/condition.ts";
 import type { Event } from "../../schemas/event.ts";
 import { cast, contractOf, createdAt, digest, payloadOf } from "../model/cast.ts";
-import { Play } from "../model/play.ts";
+import { Play, staff } from "../model/play.ts";
 
 /** What the log says word for word of each command, and the state that it leads to. */
 
@@ -24,6 +26,19 @@ const executed = (): Play => after(executing(), succeed);
 const last = (play: Play): Event | undefined => play.events.at(-1);
 const quiet = { pending: null, approval: null, lease: null, execution: null, rollback: null, review: null };
 const filled = { seat: "reviewer", n: 1, from: ["group:dba"] };
+
+describe("an emission", () => {
+  test("is made of its own command only", ({ expect }) => {
+    const { payload, state, now } = requested();
+    const command = { type: "tick", actor: engine } as const;
+    const facts = { contract: undoable, directory: staff, operator: false, outOfScope: null, judge };
+    for (const emission of ["voted", "claimed", "executed", "brokeGlass"] as const) {
+      expect(() => emit(emission, { payload, state, command, facts, now })).toThrow(
+        /^tick cannot emit what/u,
+      );
+    }
+  });
+});
 
 describe("the log of an action", () => {
   test("that people approve and an executor runs says who did what, in this form", ({ expect }) => {

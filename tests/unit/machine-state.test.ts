@@ -231,6 +231,31 @@ describe("what time alone does", () => {
     });
   });
 
+  test("has happened at its deadline, however late it is noticed", ({ expect }) => {
+    const late = executing().wait(50_000);
+    late.tick();
+    expect(late.state).toMatchObject({
+      at: createdAt + 50_000,
+      times: { finishedAt: createdAt + 10_000 },
+      deadlines: { ...quiet, rollback: createdAt + 70_000 },
+    });
+    const again = contractOf({ idempotent: true, maxAttempts: 2, rollback: { window: "1m" } });
+    const waiting = after(requested(again), approve, claim);
+    waiting.wait(10_000).tick();
+    expect(waiting.place).toBe("executing");
+    waiting.wait(40_000).tick();
+    expect(waiting.state).toMatchObject({
+      times: { finishedAt: createdAt + 25_000 },
+      deadlines: { ...quiet, rollback: createdAt + 85_000 },
+    });
+    const reported = executing().wait(9_000);
+    reported.report({ outcome: "failed", effect: "partial" });
+    expect(reported.state.times.finishedAt).toBe(createdAt + 9_000);
+    const old = requested().wait(700_000);
+    old.tick();
+    expect(old.state.deadlines).toEqual(quiet);
+  });
+
   test("to approvers is a reminder, said with the time it was due", ({ expect }) => {
     const play = requested();
     play.wait(130_000).tick();
@@ -362,6 +387,27 @@ describe("the state", () => {
     const { counted, votes } = foldAll(play.payload, [...play.events, lapsed]);
     expect(counted).toEqual([]);
     expect(votes.map((vote) => vote.lapsed)).toEqual([true, true]);
+  });
+
+  test("remembers of two votes which has lapsed", ({ expect }) => {
+    const three = contractOf({ rule: seat("reviewer", 3, "group:dba", "group:security") });
+    const play = after(requested(three), approve, (one) => one.vote(bob, "approve"));
+    expect(play.state.counted).toEqual([alice.id, bob.id]);
+    const { counted, votes } = foldAll(play.payload, [
+      ...play.events,
+      {
+        type: "lapsed",
+        state: "pending",
+        detail: null,
+        actor: engine,
+        reason: null,
+        data: { person: bob.id },
+        seq: play.state.seq + 1,
+        at: play.now,
+      },
+    ]);
+    expect(counted).toEqual([alice.id]);
+    expect(votes.map(({ lapsed }) => lapsed)).toEqual([false, true]);
   });
 
   test("is found by the log alone, also by one whose words have been erased", ({ expect }) => {
