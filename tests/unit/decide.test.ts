@@ -107,4 +107,17 @@ describe("a decision says in words", () => {
     );
     expect(says("disabled", [{ then: "allow" }])).toBe("payment.send is disabled");
   });
+
+  test("that it goes by the rule or the policy of its type where its entry says nothing", ({ expect }) => {
+    expect(says("enforce", [{ then: "gate" }])).toBe("rule payment.send");
+    expect(says("enforce", [{ then: "deny" }])).toBe("policy payment.send");
+    expect(says("enforce", [])).toBe("rule payment.send");
+    const disabled = { type: "payment.send", mode: "disabled", decide: [{ then: "allow" }] } as const;
+    expect(decide({ ...disabled, decide: [...disabled.decide] }, subjectWith(), judgeCondition)).toEqual({
+      outcome: "deny",
+      because: "payment.send is disabled",
+      entry: null,
+      errors: [],
+    });
+  });
 });

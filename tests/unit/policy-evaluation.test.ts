@@ -300,12 +300,14 @@ describe("an evaluation", () => {
   });
 
   test("looks at the agent, its owner and whom it acts for as the directory has them", ({ expect }) => {
-    const asks = (when: string, parts: object = {}) => saying(decides({ when, then: "deny" }), parts).outcome;
-    expect(asks("agent.id == 'agent:demo' && agent.owner == 'person:omar'")).toBe("deny");
-    expect(asks("'controlled-remediation' in agent.roles")).toBe("deny");
-    expect(asks("requester.owner == 'person:omar' && requester.id == agent.id")).toBe("deny");
-    expect(asks("requester.onBehalfOf == 'person:bob'", { onBehalfOf: "person:bob" })).toBe("deny");
-    expect(asks("requester.onBehalfOf == null")).toBe("deny");
+    // What cannot be looked at is an error, which allows nothing.
+    const asks = (when: string, parts: object = {}) =>
+      saying(decides({ when, then: "allow" }), parts).outcome;
+    expect(asks("agent.id == 'agent:demo' && agent.owner == 'person:omar'")).toBe("allow");
+    expect(asks("'controlled-remediation' in agent.roles")).toBe("allow");
+    expect(asks("requester.owner == 'person:omar' && requester.id == agent.id")).toBe("allow");
+    expect(asks("requester.onBehalfOf == 'person:bob'", { onBehalfOf: "person:bob" })).toBe("allow");
+    expect(asks("requester.onBehalfOf == null")).toBe("allow");
   });
 
   test("names who meets the condition of a seat, and says of the others that they do not", ({ expect }) => {

@@ -166,6 +166,16 @@ describe("the field that is added up", () => {
     expect(amounts({})).toEqual([]);
   });
 
+  test("is a field, and not how long a text or a list is", ({ expect }) => {
+    const windows = windowsOf({
+      decide: [{ when: "sum(args.a.length) by agent over 1h > 1", then: "gate" }],
+    });
+    const requester = { kind: "agent", id: "agent:demo", owner: "person:omar" } as const;
+    const asked = { type: "pay", target: { resource: "x" }, requester };
+    for (const a of ["text", [1, 2]]) expect(measuresOf(windows, { ...asked, args: { a } })).toEqual([]);
+    expect(measuresOf(windows, { ...asked, args: { a: { length: 2 } } })).toMatchObject([{ amount: 2 }]);
+  });
+
   test("counts one where only requests are counted", ({ expect }) => {
     const windows = windowsOf({ decide: [{ when: "count() by type over 1h > 1", then: "gate" }] });
     const requester = { kind: "agent", id: "agent:demo", owner: "person:omar" } as const;
