@@ -130,6 +130,18 @@ describe("the list of a contract", () => {
       [{ ...gate, when: "true" }, gate],
       [],
     ],
+    [
+      "one condition twice, as it was",
+      [gate, { ...gate, then: "deny" }],
+      [gate, { ...gate, then: "deny" }],
+      [],
+    ],
+    [
+      "an entry that allows is gone, and another allows",
+      [allow, { when: "true", then: "allow" }],
+      [allow],
+      [],
+    ],
     ["an entry that came before it already", [gate, deny], [gate, deny], []],
     ["a new entry before a stricter one", [deny], [gate, deny], [`/decide/0: ${first}`]],
     ["a new entry before a new one", [], [gate, deny], []],

@@ -36,6 +36,7 @@ describe("patterns that are refused", () => {
     ["^(?=a)b$", 64, "looks ahead"],
     ["^(?!a)b$", 64, "looks ahead"],
     ["(?<=a)b", 64, "looks ahead or behind"],
+    ["^(?=<ab>)x$", 64, "looks ahead or behind"],
     ["^(a)\\1$", 64, "refers back"],
     ["^(?<n>a)\\k<n>$", 64, "refers back"],
     ["^a{1,5000}$", 64, "counts past 1000"],
@@ -97,6 +98,8 @@ describe("the bounds of what is taken", () => {
     expect(patternFault("^a*a*$", 316)).toContain("a maxLength of 256 or less");
     expect(patternFault("^a*a*a*$", 64)).toContain("a maxLength of 32 or less");
     expect(patternFault("^a*a*a*a*$", 32)).toContain("a maxLength of 16 or less");
+    // 32 ways of the first by five of each other, which is the bound itself.
+    expect(patternFault(`^a+${"a{0,4}".repeat(5)}$`, 64)).toContain("a maxLength of 32 or less");
     expect(patternFault("^a*a*a*a*$", 17)).toContain("a maxLength of 16 or less");
     expect(patternFault("^a*a*a*a*a*$", 16)).toContain("it repeats a part that itself repeats or chooses");
   });
@@ -115,6 +118,9 @@ describe("the bounds of what is taken", () => {
     ["^a+$", 100_000, true],
     ["^a??a*$", 50_000, false],
     ["^a??a*$", 49_999, true],
+    ["^a*?$", 99_999, true],
+    ["^a+?$", 100_000, true],
+    ["^a{2,}?$", 100_002, false],
     // With a lower end alone, as many as the text is long.
     ["^a{2,}$", 100_001, true],
     ["^a{2,}$", 100_002, false],
@@ -125,6 +131,9 @@ describe("the bounds of what is taken", () => {
     ["^\\p{L}*\\u{61}$", 90_000, true],
     ["^\\p{Lu}\\P{Ll}*$", 90_000, true],
     ["^\\u0061*$", 90_000, true],
+    ["^\\u0061*b*c{100,200}$", 1_000, false],
+    ["^\\u{61}*b*$", 1_000, false],
+    ["^\\u{2028}$", 1_000, true],
     ["^\\d{3}a*$", 90_000, true],
     ["^\\d{0,3}a*$", 90_000, false],
     ["^(?<year>a)a*(?<day>b)$", 90_000, true],
