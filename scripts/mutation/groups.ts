@@ -36,6 +36,7 @@ export const groups: readonly Group[] = [
     least: 95,
     control: { file: "core/clocks.ts", without: ["unit/clocks"] },
   },
+  /** What a command does in a state. `command.ts` holds types alone. */
   {
     name: "machine",
     mutate: [
@@ -65,6 +66,7 @@ export const groups: readonly Group[] = [
     least: 95,
     control: { file: "core/machine/guards.ts", without: ["unit/machine", "unit/machine-refusals"] },
   },
+  /** What the machine writes down, what time alone does, and the state that the log leads to. */
   {
     name: "log",
     mutate: ["core/machine/deadlines.ts", "core/machine/emissions.ts", "core/machine/fold.ts"],
@@ -84,6 +86,10 @@ export const groups: readonly Group[] = [
     least: 95,
     control: { file: "core/machine/deadlines.ts", without: ["unit/machine-clocks", "unit/timings"] },
   },
+  /**
+   * What the policy says to one request. Left out is what reads conditions (held by the conformance cases of the expression language)
+   * and what words the faults of arguments.
+   */
   {
     name: "policy",
     mutate: [
@@ -106,6 +112,10 @@ export const groups: readonly Group[] = [
     least: 95,
     control: { file: "core/policy/decide.ts", without: ["unit/decide", "unit/policy-modes"] },
   },
+  /**
+   * What is looked at before a policy is published: whether its patterns are safe, what it changes, and where it asks for less. Left
+   * out are the shape of the document and the remarks, which decide nothing.
+   */
   {
     name: "published",
     mutate: ["core/policy/diff.ts", "core/policy/loosened.ts", "core/policy/pattern.ts"],

@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { describe, test } from "vitest";
 import { judgeCondition } from "../../core/policy/condition.ts";
 import { decide, type Decision, type Judge } from "../../core/policy/decide.ts";
+import { subjectOf } from "../../core/policy/subject.ts";
 import type { Contract } from "../../schemas/policy.ts";
+import { starterDirectory } from "../support/starter.ts";
 import { subjectWith } from "../support/subjects.ts";
 
 type List = Contract["decide"];
@@ -77,6 +79,26 @@ describe("a condition that cannot be evaluated is the stricter answer, and is re
       }),
       { numRuns: 5_000, seed: 20_261_123 },
     );
+  });
+});
+
+describe("the subject of an action", () => {
+  test("has the agent as the directory has it, and none where that has none", ({ expect }) => {
+    const requester = { kind: "agent", id: "agent:demo", owner: "person:bob" } as const;
+    const asked = { args: {}, target: { resource: "orders-db" }, requester };
+    const directory = starterDirectory();
+    const { owner, roles, segments } = directory.agents["agent:demo"]!;
+    const subject = {
+      ...asked,
+      agent: { id: "agent:demo", owner, roles, segments },
+      requester: { id: "agent:demo", owner: "person:bob", onBehalfOf: null },
+      now: 5,
+      sums: {},
+    };
+    expect(subjectOf(asked, directory, 5)).toEqual(subject);
+    expect(subjectOf(asked, { agents: {} }, 5)).toEqual({ ...subject, agent: null });
+    const inherited = { ...asked, requester: { ...requester, id: "toString" } };
+    expect(subjectOf(inherited, { agents: {} }, 5).agent).toBeNull();
   });
 });
 
