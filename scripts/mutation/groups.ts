@@ -51,6 +51,7 @@ export const groups: readonly Group[] = [
     tests: [
       "unit/machine",
       "unit/machine-clocks",
+      "unit/machine-glass",
       "unit/machine-log",
       "unit/machine-state",
       "unit/machine-words",
@@ -73,6 +74,7 @@ export const groups: readonly Group[] = [
     tests: [
       "unit/machine",
       "unit/machine-clocks",
+      "unit/machine-glass",
       "unit/machine-log",
       "unit/machine-state",
       "unit/machine-words",

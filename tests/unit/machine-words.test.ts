@@ -397,6 +397,17 @@ describe("a report", () => {
     expect(play.place).toBe("rolling_back");
   });
 
+  test("of a failure with an effect ends it where no rollback was agreed, or none that begins by itself", ({
+    expect,
+  }) => {
+    for (const parts of [{}, { rollback: { window: "1m" } }]) {
+      const play = new Play(payloadOf(contractOf(parts))).request();
+      for (const move of [approve, claim]) move(play);
+      expect(play.report({ outcome: "failed", effect: "partial" }).refusal).toBeNull();
+      expect(play.place).toBe("failed{partial}");
+    }
+  });
+
   test("of a rollback under another fence is kept, and moves nothing", ({ expect }) => {
     const play = executed();
     play.rollback();

@@ -315,6 +315,7 @@ function matchedIn(what: () => unknown): string[] {
   const texts: string[] = [];
   // oxlint-disable-next-line typescript/unbound-method -- put back as it was
   const { test: original } = RegExp.prototype;
+  // oxlint-disable-next-line no-extend-native -- for as long as it is watched
   RegExp.prototype.test = function (text: string) {
     texts.push(text);
     return original.call(this, text);
@@ -322,6 +323,7 @@ function matchedIn(what: () => unknown): string[] {
   try {
     what();
   } finally {
+    // oxlint-disable-next-line no-extend-native -- as above
     RegExp.prototype.test = original;
   }
   return texts;

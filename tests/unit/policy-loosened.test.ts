@@ -90,6 +90,11 @@ describe("the guardrail", () => {
       "/guardrail/floor: is looser: allow, and rule is in force",
       "/guardrail/start: is looser: one, and rule is in force",
     ]);
+    expect(change({}, level({ floor: "one", start: "one", ceiling: "one" }))).toEqual([
+      "/guardrail/floor: is looser: one, and rule is in force",
+      "/guardrail/ceiling: is looser: one, and rule is in force",
+      "/guardrail/start: is looser: one, and rule is in force",
+    ]);
     expect(change(level({ ceiling: "deny" }), level({}))).toEqual([
       "/guardrail/ceiling: is looser: rule, and deny is in force",
     ]);

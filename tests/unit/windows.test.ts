@@ -103,6 +103,7 @@ describe("what is nearly a sum", () => {
     ["sum(args.1) by agent over 1h", `${form}: it adds up one field of args`],
     ["sum(args.", `${form}: it adds up one field of args`],
     ["sum()", `${form}: it adds up one field of args`],
+    ["sum(args.amount", form],
     ["count(args.amount) by agent over 1h", form],
     ["count() per agent over 1h", form],
     ["count()", form],
@@ -125,6 +126,7 @@ describe("what is nearly a sum", () => {
     expect(take("sum(args.order.total) by agent,type over 1h > 1").keys).toEqual([
       "sum(args.order.total) by agent,type over 3600000ms",
     ]);
+    expect(take("args.a == sum").keys).toEqual([]);
     // A name that only ends as the engine's own do is somebody's own.
     expect(take("args.a__ == 1 && a__ == 1").keys).toEqual([]);
   });
@@ -161,8 +163,9 @@ describe("the field that is added up", () => {
 
   test("may lie deeper, and is not measured where the way to it is none", ({ expect }) => {
     expect(amounts({ a: { b: 3 } })).toEqual([3]);
-    for (const a of ["text", null, [{ b: 3 }], 3, true, {}])
+    for (const a of ["text", null, [{ b: 3 }], 3, true, {}]) {
       expect(amounts({ a }), JSON.stringify(a)).toEqual([]);
+    }
     expect(amounts({})).toEqual([]);
   });
 

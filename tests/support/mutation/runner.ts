@@ -137,8 +137,9 @@ class Runner {
       if (error === null) continue;
       shared.activeMutant = undefined;
       // oxlint-disable-next-line no-await-in-loop -- as above
-      if (!isStatic && (await runTest(one)) !== null && !(isFresh && (await this.#passesAfresh(one))))
-        return null;
+      const passes =
+        isStatic || (await runTest(one)) === null || (isFresh && (await this.#passesAfresh(one)));
+      if (!passes) return null;
       return {
         status: "killed",
         killedBy: [one.id],
