@@ -21,11 +21,11 @@ export type Count = {
 };
 
 /** A vote to be counted; one just being cast has nothing remembered of it yet. */
-export type Ballot = Pick<StoredVote, "person" | "decision" | "lapsed"> &
-  Partial<Pick<StoredVote, "selectors" | "identity">>;
+export type Ballot = Pick<StoredVote, "person" | "decision"> &
+  Partial<Pick<StoredVote, "lapsed" | "selectors" | "identity">>;
 
 /** The versions a decision must satisfy: the pinned one and, with `tighten`, the one in force (semantics §5). */
-export function versionsOf({ payload, facts }: Situation): Contract[] {
+export function versionsOf({ payload, facts }: Situation): [pinned: Contract, ...others: Contract[]] {
   const { contract } = payload;
   if (contract.onChange === "pin" || facts.contract === null) return [contract];
   return [contract, facts.contract];
@@ -53,7 +53,7 @@ export function count(situation: Situation, votes: readonly Ballot[]): Count {
     return { rule: contract.rule, risk: contract.risk, deny: contract.deny, approvals, denials };
   });
   for (const { person, decision, lapsed } of votes) {
-    if (decision === "approve" && !lapsed && !approvers.has(person)) lapsing.add(person);
+    if (decision === "approve" && lapsed !== true && !approvers.has(person)) lapsing.add(person);
   }
   const { denied, approved, seats } = standingOf(terms);
   return {
@@ -69,11 +69,10 @@ export function count(situation: Situation, votes: readonly Ballot[]): Count {
 
 /** Whether a person may decide here, under any version that must agree; the first reason where under none. */
 export function mayDecide(situation: Situation, person: string): Eligibility {
-  const verdicts = versionsOf(situation).map((contract) => judge(situation, contract, person));
-  return (
-    verdicts.find((verdict) => verdict.eligible) ??
-    verdicts[0] ?? { eligible: false, because: "no rule names anyone" }
-  );
+  const [pinned, ...others] = versionsOf(situation);
+  const verdict = judge(situation, pinned, person);
+  const verdicts = [verdict, ...others.map((contract) => judge(situation, contract, person))];
+  return verdicts.find(({ eligible }) => eligible) ?? verdict;
 }
 
 /** Who a vote counts as under one version; null where it does not. A denial counts as it did when it was cast. */
@@ -96,11 +95,13 @@ function voterNow(situation: Situation, contract: Contract, vote: Ballot): Voter
  * version in force, because a turn on call is judged as it was at the vote.
  */
 export function voterOf(situation: Situation, person: string): Voter {
-  const [pinned, ...others] = versionsOf(situation).map((contract) => judge(situation, contract, person));
-  const turns = others.flatMap((verdict) =>
-    verdict.eligible ? verdict.voter.selectors.filter((selector) => selector.startsWith("oncall:")) : [],
-  );
-  const voter = pinned?.eligible === true ? pinned.voter : { person, identity: person, selectors: [] };
+  const [pinned, ...others] = versionsOf(situation);
+  const turns = others.flatMap((contract) => {
+    const verdict = judge(situation, contract, person);
+    return verdict.eligible ? verdict.voter.selectors.filter((one) => one.startsWith("oncall:")) : [];
+  });
+  const verdict = judge(situation, pinned, person);
+  const voter = verdict.eligible ? verdict.voter : { person, identity: person, selectors: [] };
   return { ...voter, selectors: [...new Set([...voter.selectors, ...turns])] };
 }
 

@@ -8,8 +8,7 @@ export type Due = { readonly at: number; readonly draft: Draft };
 
 /** Whether time alone changes nothing any more. A review may still be due: it changes no state, and nobody waits for it. */
 export function isOver(payload: Payload, state: ActionState): boolean {
-  const { breakGlass } = state;
-  return nextDue(payload, breakGlass === null ? state : { ...state, breakGlass: null }) === null;
+  return nextDue(payload, { ...state, breakGlass: null }) === null;
 }
 
 /**

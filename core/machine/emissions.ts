@@ -285,7 +285,7 @@ const emissions = {
     reason: command.summary,
     data: reportData(situation, command, command.effect),
   })),
-} as const satisfies Record<string, Build>;
+} satisfies Record<string, Build>;
 
 export type Emission = keyof typeof emissions;
 

@@ -6,14 +6,14 @@ import { erasedText } from "../evidence/payload.ts";
 import { timesAfter } from "../timings.ts";
 import { signalAfter } from "../guardrail/signal.ts";
 
-const noDeadlines = {
+const noDeadlines: ActionState["deadlines"] = {
   pending: null,
   approval: null,
   lease: null,
   execution: null,
   rollback: null,
   review: null,
-} as const;
+};
 
 /** A review stays due whatever becomes of the action, so it is the one clock that outlives a state. */
 const onlyReview = ({ deadlines }: ActionState): ActionState["deadlines"] => ({
@@ -262,9 +262,8 @@ function happenedAt(state: ActionState, event: Event): number {
   return event.type === "failed" ? endedAt(state, event) : event.at;
 }
 
-/** A run that nobody reported ended at its deadline, however late that was noticed: a late alarm prolongs no window. */
-function endedAt({ deadlines }: ActionState, { at, data }: EventOf<"executed"> | EventOf<"failed">): number {
-  if (data.reported) return at;
+/** A run that nobody reported ended at its deadline, however late that was noticed: a late alarm prolongs no window. A report comes before. */
+function endedAt({ deadlines }: ActionState, { at }: EventOf<"executed"> | EventOf<"failed">): number {
   return Math.min(at, deadlines.lease ?? at, deadlines.execution ?? at);
 }
 

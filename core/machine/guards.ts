@@ -1,6 +1,6 @@
 import { glassReasonLength } from "../../schemas/break-glass.ts";
 import { limits } from "../../schemas/limits.ts";
-import { ownerExcluded, selectorContext } from "../eligibility.ts";
+import { selectorContext } from "../eligibility.ts";
 import { canonicalJson } from "../canonical.ts";
 import { isEngineType } from "../engine-actions.ts";
 import { clocksOf } from "../clocks.ts";
@@ -42,10 +42,7 @@ export function countWithVote(situation: Situation): Count {
 function freshCount(situation: Situation): Count {
   const { state, command } = situation;
   if (command.type !== "vote") return count(situation, state.votes);
-  return count(
-    situation,
-    withVote(state.votes, { person: command.actor.id, decision: command.decision, lapsed: false }),
-  );
+  return count(situation, withVote(state.votes, { person: command.actor.id, decision: command.decision }));
 }
 
 const isRequesterOrOwner: Predicate = ({ payload, command }) =>
@@ -68,12 +65,10 @@ const firstAnswer: Predicate = on("report", ({ state }, command) => {
   );
 });
 
-/** The lease that was lost speaks after all, once, before anybody has started to undo it. */
-const resolution: Predicate = on("report", ({ state }, command) => {
-  const { detail, resolved, reported, lastLease } = state;
-  const open = state.state === "failed" && detail === "unknown" && !resolved && reported === null;
+/** The lease that was lost speaks after all, once, before anybody has started to undo it: a failure nobody reported is of a lost one. */
+const resolution: Predicate = on("report", ({ state: { reported, lastLease } }, command) => {
   return (
-    open &&
+    reported === null &&
     lastLease?.id === command.lease &&
     lastLease.fence === command.fence &&
     lastLease.executor === command.actor.id
@@ -206,7 +201,7 @@ const predicates = {
       command.level === state.escalations + 1 &&
       command.level <= escalationLevels(payload.contract, clocksOf(payload.contract).escalateAfterMs.length),
   ),
-} as const satisfies Record<string, Predicate>;
+} satisfies Record<string, Predicate>;
 
 export type Guard = keyof typeof predicates;
 
@@ -214,6 +209,3 @@ export type Guard = keyof typeof predicates;
 export function holds(guard: Guard, situation: Situation): boolean {
   return predicates[guard](situation);
 }
-
-/** Whether the agent's owner is kept from deciding; shown in every answer, because off is to be seen (peer failure P27). */
-export const ownerKeptOut = ownerExcluded;

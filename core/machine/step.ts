@@ -6,7 +6,7 @@ import type { Refusal } from "../refusal.ts";
 import type { Command, Facts, Situation } from "./command.ts";
 import { nextDue } from "./deadlines.ts";
 import { emit, place, type Draft } from "./emissions.ts";
-import { fold, unborn } from "./fold.ts";
+import { fold } from "./fold.ts";
 import { holds, type Guard } from "./guards.ts";
 import { refusals } from "./refusals.ts";
 import { transitions, type Edge } from "./transitions.ts";
@@ -89,11 +89,6 @@ export function nowOf(payload: Payload, state: ActionState, now: number): Action
   return log.state;
 }
 
-/** The first events of an action. */
-export function create(payload: Payload, command: Extract<Command, { type: "create" }>, facts: Facts): Step {
-  return step(payload, unborn(payload), command, facts, payload.createdAt);
-}
-
 function take(log: Log, edge: Edge, situation: () => Situation): void {
   for (const emission of edge.emit) {
     for (const draft of emit(emission, situation())) {
@@ -143,7 +138,7 @@ function tooLate(log: Log, command: Command): Step {
 function refused(log: Log, guard: Guard, situation: Situation): Step {
   const saying = refusals[guard];
   if (saying === undefined) throw new Error(`the guard ${guard} has no refusal`);
-  if (saying.code === "fenced") keepReport(log, situation.command);
+  keepReport(log, situation.command);
   const detail = typeof saying.detail === "string" ? saying.detail : saying.detail(situation);
   const errors: ProblemField[] = saying.pointer === undefined ? [] : [{ pointer: saying.pointer, detail }];
   const until = saying.until?.(situation) ?? null;
@@ -155,7 +150,7 @@ function refused(log: Log, guard: Guard, situation: Situation): Step {
   });
 }
 
-/** A stale executor's report changes nothing, and is kept: it may be the only witness of what it did. */
+/** A report is only refused to a stale executor. It changes nothing, and is kept: it may be the only witness of what was done. */
 function keepReport(log: Log, command: Command): void {
   if (command.type !== "report" || log.state.lateEvents >= limits.lateEvents) return;
   const { state, detail } = log.state;

@@ -1,3 +1,4 @@
+import type { Level } from "../../schemas/guardrail.ts";
 import { pointerOf } from "../../schemas/parse.ts";
 import type { Contract, Policy, RoleClass, Seat } from "../../schemas/policy.ts";
 import type { ProblemField } from "../../schemas/problem.ts";
@@ -30,7 +31,7 @@ export function loosened(before: Policy, after: Policy): ProblemField[] {
       }));
     }),
     ...Object.entries(after.roles).flatMap(([name, role]) =>
-      Object.hasOwn(before.roles, name) ? roleLoosened(before.roles[name], role, name) : [],
+      roleLoosened(Object.hasOwn(before.roles, name) ? before.roles[name] : undefined, role, name),
     ),
     ...freezesGone(before, after),
   ];
@@ -73,8 +74,6 @@ const sameRule = (a: Contract, b: Contract): boolean =>
 function ruleLoosened(before: Contract, after: Contract, most: number): ProblemField[] {
   if (sameRule(before, after)) return [];
   for (const people of waysToSatisfy(after, most)) {
-    const now = people.map(({ seat, selector }, index) => voterFor(after, seat, selector, index));
-    if (!satisfies(after, now)) continue;
     const then = people.map(({ seat, selector }, index) => voterFor(before, seat, selector, index));
     if (satisfies(before, then)) continue;
     const whom = countedNames(people.map(({ selector }) => selector));
@@ -137,7 +136,7 @@ function countedNames(names: readonly string[]): string {
 
 type Entry = Contract["decide"][number];
 
-const order = { allow: 0, gate: 1, deny: 2 } as const;
+const order: Readonly<Record<Entry["then"], number>> = { allow: 0, gate: 1, deny: 2 };
 
 function decideLoosened(before: readonly Entry[], after: readonly Entry[]): ProblemField[] {
   const conditionOf = ({ when }: Entry): string => when?.trim() ?? "";
@@ -207,11 +206,11 @@ function switchesLoosened(before: Contract, after: Contract): ProblemField[] {
 
 function guardrailLoosened({ guardrail: before }: Contract, { guardrail: after }: Contract): ProblemField[] {
   if (after === undefined) return [];
-  const bounds = {
+  const bounds: Readonly<Record<"floor" | "ceiling" | "start", Level>> = {
     floor: before?.floor ?? "rule",
     ceiling: before?.ceiling ?? "rule",
     start: before?.start ?? "rule",
-  } as const;
+  };
   return (["floor", "ceiling", "start"] as const).flatMap((bound) =>
     compareLevels(after[bound], bounds[bound]) < 0
       ? [

@@ -23,7 +23,8 @@ export function patternFault(source: string, maxLength: number): string | null {
   if (typeof parsed === "string") return parsed;
   if (waysOf(parsed, maxLength) <= maxWays) return null;
   const length = [4_096, 1_024, 256, 128, 64, 32, 16].find(
-    (limit) => limit < maxLength && waysOf(parsed, limit) <= maxWays,
+    // A longer text has more ways, so that only shorter ones than `maxLength` are found.
+    (limit) => waysOf(parsed, limit) <= maxWays,
   );
   return length === undefined
     ? "could take too long to match: it repeats a part that itself repeats or chooses; write it without, or with counts such as {0,8}"
@@ -53,9 +54,8 @@ function countWays(part: Part, length: number): number {
       return countRepeats(countWays(part.part, length), part.from, part.to, length);
     case "one":
     case "anchor":
-      break;
+      return 1;
   }
-  return 1;
 }
 
 /** A part read k times can be read in (ways of the part)^k ways; without an upper end, k is only bounded by the text. */
@@ -92,7 +92,7 @@ class PatternReader {
   #choice(): Part {
     const branches = [this.#sequence()];
     while (this.#take("|")) branches.push(this.#sequence());
-    return branches.length === 1 && branches[0] !== undefined ? branches[0] : { kind: "choice", branches };
+    return { kind: "choice", branches };
   }
 
   #sequence(): Part {

@@ -1,4 +1,3 @@
-import type { Target } from "../../schemas/action.ts";
 import { durationMs } from "../../schemas/duration.ts";
 import type { Json } from "../../schemas/json.ts";
 import type { Contract } from "../../schemas/policy.ts";
@@ -88,7 +87,7 @@ export function measuresOf(windows: readonly Window[], asked: Asked & { readonly
   return windows.flatMap(({ key, path, by, windowMs }) => {
     const amount = path === null ? 1 : amountAt(asked.args, path);
     if (amount === null) return [];
-    return [{ key, windowMs, by: JSON.stringify(by.map((keeper) => kept(keeper, asked))), amount }];
+    return [{ key, windowMs, by: JSON.stringify(by.map((keeper) => kept[keeper](asked))), amount }];
   });
 }
 
@@ -107,23 +106,14 @@ function amountAt(args: Json, path: readonly string[]): number | null {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }
 
-function kept(keeper: Keeper, { requester, target, type }: Asked & { type: string }): string {
-  switch (keeper) {
-    case "agent":
-      return requester.id;
-    case "requester":
-      // The human behind it, so that two agents of one owner do not each have a sum of their own.
-      return requester.onBehalfOf ?? requester.owner;
-    case "target":
-      return targetName(target);
-    case "type":
-      break;
-  }
-  return type;
-}
-
-/** The resource alone: naming another environment beside it does not start another sum. */
-const targetName = ({ resource }: Target): string => resource;
+const kept: Readonly<Record<Keeper, (asked: Asked & { readonly type: string }) => string>> = {
+  agent: ({ requester }) => requester.id,
+  // The human behind it, so that two agents of one owner do not each have a sum of their own.
+  requester: ({ requester }) => requester.onBehalfOf ?? requester.owner,
+  // The resource alone: naming another environment beside it does not start another sum.
+  target: ({ target }) => target.resource,
+  type: ({ type }) => type,
+};
 
 class WindowReader {
   readonly #tokens: readonly Token[];

@@ -127,4 +127,100 @@ export const groups: readonly Group[] = [
       without: ["unit/access-token", "unit/authentication", "unit/issuer-keys", "unit/workload-token"],
     },
   },
+  /** What a command does in a state. `command.ts` holds types alone. */
+  {
+    name: "machine",
+    mutate: [
+      "core/machine/counting.ts",
+      "core/machine/glass.ts",
+      "core/machine/glass-event.ts",
+      "core/machine/guards.ts",
+      "core/machine/refusals.ts",
+      "core/machine/step.ts",
+      "core/machine/transitions.ts",
+    ],
+    tests: [
+      "unit/machine",
+      "unit/machine-clocks",
+      "unit/machine-glass",
+      "unit/machine-log",
+      "unit/machine-state",
+      "unit/machine-words",
+      "unit/machine-conditions",
+      "unit/machine-refusals",
+      "unit/machine-votes",
+      "unit/break-glass",
+      "unit/feedback",
+      "unit/policy-modes",
+      "unit/selectors",
+      "unit/spin-edges",
+    ],
+    least: 95,
+    control: { file: "core/machine/guards.ts", without: ["unit/machine", "unit/machine-refusals"] },
+  },
+  /** What the machine writes down, what time alone does, and the state that the log leads to. */
+  {
+    name: "log",
+    mutate: ["core/machine/deadlines.ts", "core/machine/emissions.ts", "core/machine/fold.ts"],
+    tests: [
+      "unit/machine",
+      "unit/machine-clocks",
+      "unit/machine-glass",
+      "unit/machine-log",
+      "unit/machine-state",
+      "unit/machine-words",
+      "unit/machine-refusals",
+      "unit/machine-votes",
+      "unit/break-glass",
+      "unit/feedback",
+      "unit/spin-edges",
+      "unit/timings",
+    ],
+    least: 95,
+    control: { file: "core/machine/deadlines.ts", without: ["unit/machine-clocks", "unit/timings"] },
+  },
+  /**
+   * What the policy says to one request. Left out is what reads conditions (held by the conformance cases of the expression language)
+   * and what words the faults of arguments.
+   */
+  {
+    name: "policy",
+    mutate: [
+      "core/policy/arguments.ts",
+      "core/policy/decide.ts",
+      "core/policy/evaluation.ts",
+      "core/policy/staffing.ts",
+      "core/policy/subject.ts",
+      "core/policy/windows.ts",
+    ],
+    tests: [
+      "unit/condition",
+      "unit/decide",
+      "unit/policy-arguments",
+      "unit/policy-evaluation",
+      "unit/policy-modes",
+      "unit/windows",
+    ],
+    slow: ["T17 no published schema", "whatever is sent", "in whatever list"],
+    least: 95,
+    control: { file: "core/policy/decide.ts", without: ["unit/decide", "unit/policy-modes"] },
+  },
+  /**
+   * What is looked at before a policy is published: whether its patterns are safe, what it changes, and where it asks for less. Left
+   * out are the shape of the document and the remarks, which decide nothing.
+   */
+  {
+    name: "published",
+    mutate: ["core/policy/diff.ts", "core/policy/loosened.ts", "core/policy/pattern.ts"],
+    tests: [
+      "unit/policy-argument-schema",
+      "unit/policy-check",
+      "unit/policy-diff",
+      "unit/policy-loosened",
+      "unit/policy-pattern",
+    ],
+    slow: ["T17", "by its rule is found exactly"],
+    least: 95,
+    control: { file: "core/policy/loosened.ts", without: ["unit/policy-check", "unit/policy-loosened"] },
+  },
 ];

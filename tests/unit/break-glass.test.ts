@@ -207,3 +207,44 @@ describe("a review", () => {
     expect(play.review(alice).refusal?.code).toBe("wrong_state");
   });
 });
+
+describe("breaking the glass", () => {
+  const both: Rule = { all: [seat("security", 1, "group:security"), seat("dba", 1, "group:dba")] };
+  const said = (play: Play): { skipped: string[]; told: string[] } | null => {
+    const event = play.events.find(({ type }) => type === "broke_glass");
+    if (event?.type !== "broke_glass") return null;
+    return { skipped: event.data.skipped.map((one) => one.seat), told: event.data.told };
+  };
+
+  test("goes round the seats that are open, and tells whoever could have filled one of them", ({
+    expect,
+  }) => {
+    const play = playOf(both, {});
+    play.vote(carol, "approve");
+    play.breakGlass(erin);
+    expect(said(play)).toEqual({ skipped: ["dba"], told: [alice.id, bob.id] });
+  });
+
+  test("goes round every seat where only a second human is missing", ({ expect }) => {
+    const play = playOf(seat("one", 1, "group:dba"), { risk: "critical" });
+    play.vote(alice, "approve");
+    expect(play.place).toBe("pending");
+    play.breakGlass(erin);
+    expect(said(play)).toEqual({ skipped: ["one"], told: [alice.id, bob.id] });
+  });
+
+  test("tells also whom only the version in force would have asked, and not who broke it", ({ expect }) => {
+    const play = playOf(seat("one", 1, "group:dba"), {});
+    play.contract = { ...play.payload.contract, rule: seat("one", 1, "group:security", erin.id) };
+    play.breakGlass(erin);
+    expect(said(play)?.told).toEqual([alice.id, bob.id, carol.id]);
+  });
+
+  test("is for nobody who owns the agent, although the contract lets owners decide", ({ expect }) => {
+    const play = playOf(seat("one", 1, "group:dba"), { separationOfDuties: { owner: false } });
+    expect(play.breakGlass(omar).refusal?.detail).toBe(
+      "You cannot break the glass: owns the agent that asks.",
+    );
+    expect(play.vote(omar, "approve").refusal).toBeNull();
+  });
+});

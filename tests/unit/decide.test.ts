@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { describe, test } from "vitest";
 import { judgeCondition } from "../../core/policy/condition.ts";
 import { decide, type Decision, type Judge } from "../../core/policy/decide.ts";
+import { subjectOf } from "../../core/policy/subject.ts";
 import type { Contract } from "../../schemas/policy.ts";
+import { starterDirectory } from "../support/starter.ts";
 import { subjectWith } from "../support/subjects.ts";
 
 type List = Contract["decide"];
@@ -77,5 +79,67 @@ describe("a condition that cannot be evaluated is the stricter answer, and is re
       }),
       { numRuns: 5_000, seed: 20_261_123 },
     );
+  });
+});
+
+describe("the subject of an action", () => {
+  test("has the agent as the directory has it, and none where that has none", ({ expect }) => {
+    const requester = { kind: "agent", id: "agent:demo", owner: "person:bob" } as const;
+    const asked = { args: {}, target: { resource: "orders-db" }, requester };
+    const directory = starterDirectory();
+    const { owner, roles, segments } = directory.agents["agent:demo"]!;
+    const subject = {
+      ...asked,
+      agent: { id: "agent:demo", owner, roles, segments },
+      requester: { id: "agent:demo", owner: "person:bob", onBehalfOf: null },
+      now: 5,
+      sums: {},
+    };
+    expect(subjectOf(asked, directory, 5)).toEqual(subject);
+    expect(subjectOf(asked, { agents: {} }, 5)).toEqual({ ...subject, agent: null });
+    const inherited = { ...asked, requester: { ...requester, id: "toString" } };
+    expect(subjectOf(inherited, { agents: {} }, 5).agent).toBeNull();
+  });
+});
+
+describe("a decision says in words", () => {
+  const says = (mode: Contract["mode"], list: List): string =>
+    decide({ type: "payment.send", mode, decide: list }, subjectWith(), judgeCondition).because;
+  const unsure: List = [
+    { when: "false", then: "deny" },
+    { when: "args.missing > 1", then: "allow" },
+  ];
+
+  test("which condition could not be evaluated, counted from one", ({ expect }) => {
+    const expected =
+      "condition 2 of payment.send could not be evaluated, which counts as the stricter answer";
+    expect(says("enforce", unsure)).toBe(expected);
+    expect(says("enforce", [...unsure, { then: "gate" }])).toBe(expected);
+    expect(says("enforce", [unsure[0]!, { when: "args.missing > 1", then: "deny" }])).toBe(expected);
+  });
+
+  test("what a contract that only watches would have done", ({ expect }) => {
+    expect(says("shadow", [])).toBe("payment.send is in shadow mode, which asks nobody and refuses nothing");
+    expect(says("warn", [{ then: "allow", because: "small" }])).toBe("small");
+    expect(says("warn", [])).toBe(
+      "payment.send only warns; enforced, people would have to agree: rule payment.send",
+    );
+    expect(says("warn", [{ then: "deny", because: "never" }])).toBe(
+      "payment.send only warns; enforced, it would be denied: never",
+    );
+    expect(says("disabled", [{ then: "allow" }])).toBe("payment.send is disabled");
+  });
+
+  test("that it goes by the rule or the policy of its type where its entry says nothing", ({ expect }) => {
+    expect(says("enforce", [{ then: "gate" }])).toBe("rule payment.send");
+    expect(says("enforce", [{ then: "deny" }])).toBe("policy payment.send");
+    expect(says("enforce", [])).toBe("rule payment.send");
+    const disabled = { type: "payment.send", mode: "disabled", decide: [{ then: "allow" }] } as const;
+    expect(decide({ ...disabled, decide: [...disabled.decide] }, subjectWith(), judgeCondition)).toEqual({
+      outcome: "deny",
+      because: "payment.send is disabled",
+      entry: null,
+      errors: [],
+    });
   });
 });

@@ -1,6 +1,11 @@
 import { describe, test } from "vitest";
-import { cast, contractOf, directoryOf, payloadOf, seat } from "../model/cast.ts";
-import { Play } from "../model/play.ts";
+import type { Situation } from "../../core/machine/command.ts";
+import { unborn } from "../../core/machine/fold.ts";
+import { countWithVote } from "../../core/machine/guards.ts";
+import { judgeCondition as judge } from "../../core/policy/condition.ts";
+import type { ActionState, Payload } from "../../schemas/stored.ts";
+import { cast, contractOf, createdAt, digest, directoryOf, payloadOf, seat } from "../model/cast.ts";
+import { Play, staff } from "../model/play.ts";
 
 const { alice, bob, carol, erin, omar } = cast;
 const both = { all: [seat("security", 1, "group:security"), seat("dba", 1, "group:dba")] };
@@ -138,5 +143,138 @@ describe("votes when the directory changes", () => {
     game.contract = game.payload.contract;
     game.vote(bob, "deny");
     expect(game.state.counted).toEqual([bob.id]);
+  });
+});
+
+describe("what a vote leaves in the log", () => {
+  const votedBy = (game: Play) => game.events.findLast(({ type }) => type === "voted")?.data;
+
+  test("is who it counts as and which selectors of the pinned rule named them, and no others", ({
+    expect,
+  }) => {
+    const game = play({ rule: both });
+    game.contract = { ...game.payload.contract, rule: seat("any", 1, "group:dba", "group:oncall") };
+    game.vote(bob, "approve");
+    expect(votedBy(game)).toMatchObject({ selectors: ["group:dba"], identity: bob.id });
+    game.vote(erin, "approve");
+    // Whom the version in force alone names fills nothing of the pinned one.
+    expect(votedBy(game)).toMatchObject({ selectors: [], identity: erin.id });
+    game.vote(carol, "approve");
+    expect(votedBy(game)).toMatchObject({ selectors: ["group:security"] });
+  });
+
+  test("is a turn on call by the version in force as well, as long as that names the voter", ({ expect }) => {
+    const game = play({ rule: seat("dba", 2, "group:dba") });
+    const turns = { primary: { people: [bob.id], until: game.now + 1 } };
+    game.directory = { ...directoryOf({ groups: { dba: [alice, bob] } }), onCall: turns };
+    game.contract = { ...game.payload.contract, rule: seat("dba", 2, "group:dba", "oncall:primary") };
+    game.vote(bob, "approve");
+    expect(votedBy(game)).toMatchObject({ selectors: ["group:dba", "oncall:primary"] });
+    game.vote(alice, "approve");
+    expect(votedBy(game)).toMatchObject({ selectors: ["group:dba"] });
+  });
+
+  test("counts the latest word alone where somebody has changed their mind", ({ expect }) => {
+    const game = play({ rule: both, deny: twoDenials });
+    game.vote(bob, "approve");
+    game.vote(bob, "deny");
+    expect(votedBy(game)).toMatchObject({
+      seats: [{ filled: 0 }, { filled: 0 }],
+      counted: [bob.id],
+    });
+    game.vote(bob, "withdraw");
+    expect(votedBy(game)).toMatchObject({ seats: [{ filled: 0 }, { filled: 0 }], counted: [] });
+  });
+
+  test("is no lapse of what was withdrawn, denied or has lapsed already", ({ expect }) => {
+    const groups = { dba: [alice, bob], security: [alice, carol], oncall: [erin] };
+    const nobody = directoryOf({ groups: { ...groups, dba: [bob], security: [] } });
+    const lapses = (game: Play): number => game.events.filter(({ type }) => type === "lapsed").length;
+    for (const [decision, times] of [
+      ["approve", 1],
+      ["deny", 0],
+      ["withdraw", 0],
+    ] as const) {
+      const game = play({ rule: both, deny: { denials: 3, veto: [] } });
+      game.vote(alice, decision);
+      game.directory = nobody;
+      game.vote(bob, "approve");
+      game.vote(bob, "withdraw");
+      expect(lapses(game), decision).toBe(times);
+    }
+  });
+});
+
+describe("a denial", () => {
+  const groups = { dba: [alice, bob], security: [alice, carol] };
+
+  test("stands under the version it was asked by, and under another as long as that names its caster", ({
+    expect,
+  }) => {
+    const game = play({ deny: twoDenials });
+    game.vote(alice, "deny");
+    game.contract = { ...game.payload.contract, deny: { denials: 1, veto: [] } };
+    game.directory = directoryOf({ groups: { ...groups, dba: [bob] } });
+    expect(game.vote(bob, "approve").state.state).toBe("approved");
+    const named = play({ deny: twoDenials });
+    named.vote(alice, "deny");
+    named.contract = { ...named.payload.contract, deny: { denials: 1, veto: [] } };
+    expect(named.vote(bob, "approve").state.state).toBe("denied");
+  });
+
+  test("of somebody who had only a turn on call, by a rule that is not the pinned one, stands for nothing", ({
+    expect,
+  }) => {
+    const game = play({ deny: { denials: 3, veto: [] } });
+    const until = game.now + 1;
+    game.directory = { ...directoryOf({ groups }), onCall: { primary: { people: [carol.id], until } } };
+    game.contract = { ...game.payload.contract, rule: seat("any", 1, "group:dba", "oncall:primary") };
+    game.vote(carol, "deny");
+    expect(game.state.counted).toEqual([carol.id]);
+    game.contract = game.payload.contract;
+    game.vote(bob, "deny");
+    expect(game.state.counted).toEqual([bob.id]);
+  });
+});
+
+describe("a vote that is told twice", () => {
+  const command = {
+    type: "vote",
+    actor: bob,
+    decision: "approve",
+    digest,
+    reason: null,
+    via: "api",
+  } as const;
+  const two = contractOf({ rule: seat("dba", 2, "group:dba") });
+  const one = contractOf({});
+  const facts = { contract: null, directory: staff, operator: false, outOfScope: null, judge };
+  const until = createdAt + 5;
+  const turn = { ...staff, onCall: { primary: { people: [bob.id], until } } };
+  const state = (payload: Payload): ActionState => ({ ...unborn(payload), seq: 1, seats: [] });
+
+  test("is counted anew wherever the contract, the directory, the time or the votes are others", ({
+    expect,
+  }) => {
+    const payload = payloadOf(one);
+    const there = state(payload);
+    const asked = { payload, state: there, facts: { ...facts, contract: one }, now: createdAt, command };
+    const approves = (change: Partial<Situation>): boolean => countWithVote({ ...asked, ...change }).approved;
+    expect(approves({})).toBe(true);
+    expect(approves({ payload: payloadOf(two) })).toBe(false);
+    expect(approves({})).toBe(true);
+    expect(approves({ facts: { ...facts, contract: two } })).toBe(false);
+    expect(approves({})).toBe(true);
+    const onCall = contractOf({ rule: seat("turn", 1, "oncall:primary") });
+    const called = { payload: payloadOf(onCall), facts: { ...facts, contract: onCall, directory: turn } };
+    expect(approves({ ...called, now: until - 1 })).toBe(true);
+    expect(approves({ ...called, now: until })).toBe(false);
+    const votes = [
+      { person: alice.id, decision: "approve" as const, reason: null, at: 0, via: "api" as const },
+    ];
+    const more = { payload: payloadOf(two), facts: { ...facts, contract: two } };
+    const kept = votes.map((vote) => ({ ...vote, selectors: [], identity: alice.id, lapsed: false }));
+    expect(approves(more)).toBe(false);
+    expect(approves({ ...more, state: { ...there, votes: kept } })).toBe(true);
   });
 });

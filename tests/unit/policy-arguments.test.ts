@@ -44,7 +44,7 @@ describe("arguments of host.shell", () => {
     ],
   ];
   test.for(wrong)("do not: %j", ([args, expected], { expect }) => {
-    expect(held(shell, args)).toEqual(expected);
+    expect(held(structuredClone(shell), args)).toEqual(expected);
   });
 });
 
@@ -257,4 +257,92 @@ test("a property may have the name of a keyword", ({ expect }) => {
   };
   expect(held(schema, { pattern: "(", maxLength: 3, $ref: "x", enum: null })).toEqual({});
   expect(held(schema, { pattern: 1 })).toEqual({ "/args/pattern": "must be a string, is a number" });
+});
+
+describe("the bounds of arguments", () => {
+  const any: JsonObject = { type: "object", additionalProperties: true };
+
+  test("take a name of 128 characters and a list of 2000 items", ({ expect }) => {
+    expect(held(any, { ["k".repeat(128)]: Array.from({ length: 2_000 }, () => 0) })).toEqual({});
+  });
+
+  test("hold wherever a schema speaks of unknown fields by itself", ({ expect }) => {
+    const open: JsonObject = { type: "object", unevaluatedProperties: true };
+    expect(held(open, { y: 1 })).toEqual({});
+    const typed: JsonObject = {
+      type: "object",
+      additionalProperties: { type: "string" },
+      allOf: [{ minProperties: 1 }],
+    };
+    expect(held(typed, { y: "x" })).toEqual({});
+    expect(held(typed, { y: 1 })).toEqual({ "/args/y": "must be a string, is a number" });
+    const closed: JsonObject = {
+      type: "object",
+      unevaluatedProperties: false,
+      allOf: [{ properties: { a: {} } }],
+    };
+    expect(Object.keys(held(closed, { a: 1, y: 1 }))).toEqual(["/args/y"]);
+  });
+
+  const part: JsonObject = { properties: { a: { type: "string" } } };
+  test.for<[keyword: string, schema: JsonObject]>([
+    ["allOf", { allOf: [part] }],
+    ["anyOf", { anyOf: [part] }],
+    ["oneOf", { oneOf: [part] }],
+    ["if", { if: { properties: { a: { type: "string" } } }, then: true }],
+    ["$ref", { $ref: "#/$defs/part", $defs: { part } }],
+    ["dependentSchemas", { properties: { b: {} }, dependentSchemas: { b: part } }],
+  ])("know the fields that %s mentions, and no others", ([, schema], { expect }) => {
+    const whole: JsonObject = { type: "object", ...schema };
+    expect(held(whole, { a: "x", ...(schema["dependentSchemas"] !== undefined && { b: 1 }) })).toEqual({});
+    expect(Object.keys(held(whole, { c: 1 }))).toEqual(["/args/c"]);
+  });
+
+  test("keep what stands beside a pattern with a maxLength", ({ expect }) => {
+    const schema = { type: "string", pattern: "^[a-z]+$", maxLength: 8, allOf: [{ minLength: 2 }] };
+    expect(held(field(schema), { x: "a" })).toEqual({ "/args/x": "must be at least 2 characters long" });
+    expect(held(field(schema), { x: "ab" })).toEqual({});
+    expect(held(field({ type: "string", maxLength: 2 }), { x: "A" })).toEqual({});
+    expect(held(field({ type: "string", pattern: "^[a-z]+$" }), { x: "a".repeat(99) })).toEqual({});
+    expect(held(field(schema), { x: "a".repeat(9) })).toEqual({
+      "/args/x": "must be at most 8 characters long",
+    });
+  });
+});
+
+/** The texts that patterns were run on, while `what` was done. */
+function matchedIn(what: () => unknown): string[] {
+  const texts: string[] = [];
+  // oxlint-disable-next-line typescript/unbound-method -- put back as it was
+  const { test: original } = RegExp.prototype;
+  // oxlint-disable-next-line no-extend-native -- for as long as it is watched
+  RegExp.prototype.test = function (text: string) {
+    texts.push(text);
+    return original.call(this, text);
+  };
+  try {
+    what();
+  } finally {
+    // oxlint-disable-next-line no-extend-native -- as above
+    RegExp.prototype.test = original;
+  }
+  return texts;
+}
+
+test("T17 a pattern never sees a text that is longer than the maxLength beside it", ({ expect }) => {
+  const [short, long] = ["a".repeat(8), "a".repeat(9)];
+  const bounded = { type: "string", pattern: "^[a-z]+$", maxLength: 8 };
+  const isMatched = (schema: JsonObject, text: string): boolean =>
+    matchedIn(() => argumentFaults(field(schema), { x: text })).includes(text);
+  expect(isMatched(bounded, short)).toBe(true);
+  expect(isMatched(bounded, long)).toBe(false);
+  expect(isMatched({ ...bounded, allOf: [{ minLength: 1 }] }, long)).toBe(false);
+  expect(isMatched({ anyOf: [bounded, { type: "number" }] }, long)).toBe(false);
+  // Without one beside it the pattern has been found safe for whatever comes.
+  expect(isMatched({ type: "string", pattern: "^[a-z]+$" }, long)).toBe(true);
+});
+
+test("a schema that leads nowhere is not taken", ({ expect }) => {
+  expect(isLoadable({ type: "object", $ref: "#/$defs/gone" })).toBe(false);
+  expect(isLoadable(field({ type: "string" }))).toBe(true);
 });

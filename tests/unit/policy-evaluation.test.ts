@@ -154,6 +154,188 @@ describe("evaluating one request", () => {
   });
 });
 
+describe("an evaluation", () => {
+  test("shows all that would come of a request: who, by which clocks, and who is told", ({ expect }) => {
+    const told = ({ contracts }: Spoilable): void => {
+      contracts[1].notify = ["person:alice", "person:bob"];
+      contracts[1].escalateTo = [["person:omar"]];
+    };
+    const link = (person: string, user: string) => ({ person, user, team: "T1" }) as never;
+    const links = [link("person:alice", "U1"), link("person:omar", "U2")];
+    const evaluation = saying(told, { sums: {} }, { links });
+    const { seats, notify, ...rest } = evaluation;
+    expect(rest).toEqual({
+      outcome: "gate",
+      because: "rule db.migrate",
+      would: null,
+      mode: "enforce",
+      risk: "high",
+      at: "2026-11-23T10:00:00.000Z",
+      requester: { kind: "agent", id: "agent:demo", owner: "person:omar" },
+      errors: [],
+      scope: [
+        { agent: "agent:demo", role: "controlled-remediation", covers: true, refuses: [], detail: null },
+      ],
+      switch: null,
+      freeze: null,
+      level: null,
+      sums: {},
+      trace: [],
+      staffed: true,
+      clocks: {
+        pendingTtl: "1h",
+        remindAfter: "10m",
+        escalateAfter: ["15m", "30m"],
+        approvalTtl: "15m",
+        leaseTtl: "1m",
+        executionMax: "1h",
+        rollbackWindow: "30m",
+      },
+    });
+    expect(notify).toEqual([
+      { level: 0, targets: ["person:alice", "person:bob"], sinks: [expect.stringContaining("U1")] },
+      { level: 1, targets: ["person:omar"], sinks: [expect.stringContaining("U2")] },
+    ]);
+    expect(seats).toEqual([
+      { seat: "dba", n: 1, from: ["group:dba"], who: ["person:alice"], excluded: [] },
+      { seat: "oncall", n: 1, from: ["group:oncall"], who: ["person:alice", "person:bob"], excluded: [] },
+    ]);
+  });
+
+  test("names no window of rollback where there is none, and nobody who is told where nobody is", ({
+    expect,
+  }) => {
+    const { clocks, notify } = saying(({ contracts }) => {
+      contracts[1].notify = [];
+      delete contracts[1].rollback;
+    });
+    expect(clocks).not.toHaveProperty("rollbackWindow");
+    expect(notify).toEqual([{ level: 0, targets: [], sinks: [] }]);
+  });
+
+  test("of somebody or something unknown says what is known, and nothing else", ({ expect }) => {
+    const policy = policyWith();
+    const types = policy.contracts.map(({ type }) => type).join(", ");
+    const agents = Object.keys(starterDirectory().agents);
+    const blank = {
+      outcome: "refuse",
+      would: null,
+      mode: null,
+      risk: null,
+      at: "2026-11-23T10:00:00.000Z",
+      scope: [],
+      switch: null,
+      freeze: null,
+      level: null,
+      sums: {},
+      trace: [],
+      seats: [],
+      staffed: false,
+      clocks: null,
+      notify: [],
+    };
+    expect(saying(undefined, { type: "no.such" })).toEqual({
+      ...blank,
+      because: "no.such is unknown here.",
+      requester: { kind: "agent", id: "agent:demo", owner: "person:omar" },
+      errors: [{ pointer: "/type", detail: `is no action type of this policy; known are ${types}` }],
+    });
+    const stranger = { agent: "agent:nobody" };
+    expect(saying(undefined, stranger)).toEqual({
+      ...blank,
+      because: "agent:nobody is unknown here.",
+      requester: null,
+      errors: [{ pointer: "/agent", detail: `is no agent of the directory; known are ${agents.join(", ")}` }],
+    });
+    const empty = { directory: { ...starterDirectory(), agents: {} } };
+    expect(saying(undefined, {}, empty).errors[0]?.detail).toBe(
+      "is no agent of the directory; known are none",
+    );
+    // A name of the prototype is nobody's.
+    expect(saying(undefined, { agent: "agent:nobody", onBehalfOf: "person:bob" }).requester).toBeNull();
+  });
+
+  test("refuses fields that do not fit: too much, or for somebody who has left", ({ expect }) => {
+    const filler = (bytes: number): object => ({ args: { migration: "m", note: "x".repeat(bytes) } });
+    const around = JSON.stringify({ migration: "m", note: "" }).length;
+    const open = ({ contracts }: Spoilable): void =>
+      void (contracts[1].args.properties.note = { type: "string" });
+    const most = saying(open, filler(65_536 - around));
+    expect(most.outcome).toBe("gate");
+    const over = saying(open, filler(65_537 - around));
+    expect(over).toMatchObject({
+      outcome: "refuse",
+      because: "Fields of the request do not fit the contract.",
+    });
+    expect(over.errors).toEqual([{ pointer: "/args", detail: "are over 65536 bytes" }]);
+    const detail = "is no active person of the directory";
+    const left = starterDirectory();
+    left.people["person:bob"] = { ...left.people["person:bob"]!, active: false };
+    expect(saying(undefined, { onBehalfOf: "person:bob" }, { directory: left }).errors).toEqual([
+      { pointer: "/onBehalfOf", detail },
+    ]);
+    expect(saying(undefined, { onBehalfOf: "person:nobody" }).errors).toEqual([
+      { pointer: "/onBehalfOf", detail },
+    ]);
+    const forBob = saying(undefined, { onBehalfOf: "person:bob" });
+    expect(forBob).toMatchObject({ outcome: "gate", errors: [], requester: { onBehalfOf: "person:bob" } });
+  });
+
+  test("shows what an agent lacks that has none of the role classes", ({ expect }) => {
+    const directory = starterDirectory();
+    directory.agents["agent:demo"] = { ...directory.agents["agent:demo"]!, roles: ["code-analysis"] };
+    const { outcome, because, scope } = saying(undefined, {}, { directory });
+    expect(outcome).toBe("refuse");
+    expect(scope).toMatchObject([{ agent: "agent:demo", role: null, covers: false, detail: because }]);
+    expect(because).toContain("db.migrate is for the role classes controlled-remediation");
+  });
+
+  test("shows an entry without a condition as one that holds", ({ expect }) => {
+    const { trace, outcome } = saying(decides({ when: "args.rows > 9", then: "deny" }, { then: "allow" }));
+    expect(outcome).toBe("allow");
+    expect(trace).toEqual([
+      { entry: 0, when: "args.rows > 9", then: "deny", holds: false, error: null, decides: false },
+      { entry: 1, when: null, then: "allow", holds: true, error: null, decides: true },
+    ]);
+  });
+
+  test("looks at the agent, its owner and whom it acts for as the directory has them", ({ expect }) => {
+    // What cannot be looked at is an error, which allows nothing.
+    const asks = (when: string, parts: object = {}) =>
+      saying(decides({ when, then: "allow" }), parts).outcome;
+    expect(asks("agent.id == 'agent:demo' && agent.owner == 'person:omar'")).toBe("allow");
+    expect(asks("'controlled-remediation' in agent.roles")).toBe("allow");
+    expect(asks("requester.owner == 'person:omar' && requester.id == agent.id")).toBe("allow");
+    expect(asks("requester.onBehalfOf == 'person:bob'", { onBehalfOf: "person:bob" })).toBe("allow");
+    expect(asks("requester.onBehalfOf == null")).toBe("allow");
+  });
+
+  test("names who meets the condition of a seat, and says of the others that they do not", ({ expect }) => {
+    const where = ({ contracts }: Spoilable): void =>
+      void (contracts[1].rule = {
+        all: [
+          { seat: "any", n: 1, from: ["group:oncall"] },
+          {
+            seat: "senior",
+            n: 1,
+            from: ["group:oncall"],
+            where: "person.id == 'person:alice' && args.rows == 5",
+          },
+        ],
+      });
+    const { seats, staffed } = saying(where);
+    expect(seats).toMatchObject([
+      { seat: "any", who: ["person:alice", "person:bob"], excluded: [] },
+      {
+        seat: "senior",
+        who: ["person:alice"],
+        excluded: [{ person: "person:bob", because: 'the condition of seat "senior" does not hold' }],
+      },
+    ]);
+    expect(staffed).toBe(true);
+  });
+});
+
 describe("an example", () => {
   const example = (expected: object): Example =>
     v.parse(Example, { name: "a migration", request: migration, expect: expected });

@@ -1,5 +1,5 @@
 import { describe, test } from "vitest";
-import { measuresOf, takeWindows, windowsOf } from "../../core/policy/windows.ts";
+import { measuresOf, sumKey, takeWindows, windowsOf } from "../../core/policy/windows.ts";
 import type { JsonObject } from "../../schemas/json.ts";
 
 const hour = 3_600_000;
@@ -87,5 +87,104 @@ describe("what a request adds to a sum", () => {
     const requester = { kind: "agent", id: "agent:demo", owner: "person:omar" } as const;
     const asked = { type: "pay", target: { resource: "x" }, requester };
     expect(measuresOf(windows, { ...asked, args: {} })).toEqual([]);
+  });
+});
+
+describe("what is nearly a sum", () => {
+  const fault = (text: string): string | null => {
+    const taken = takeWindows(text);
+    return taken.ok ? null : taken.error.detail;
+  };
+  const form = "a sum is written sum(args.amount) by agent over 24h, or count() by agent over 1h";
+
+  test.for<[text: string, says: string]>([
+    ["sum(args) by agent over 1h", `${form}: it adds up one field of args`],
+    ["sum(target.resource) by agent over 1h", `${form}: it adds up one field of args`],
+    ["sum(args.1) by agent over 1h", `${form}: it adds up one field of args`],
+    ["sum(args.", `${form}: it adds up one field of args`],
+    ["sum()", `${form}: it adds up one field of args`],
+    ["sum(args.amount", form],
+    ["count(args.amount) by agent over 1h", form],
+    ["count() per agent over 1h", form],
+    ["count()", form],
+    ["count() by person over 1h", `${form}: by takes agent, requester, target, type`],
+    ["count() by agent, over 1h", `${form}: by takes agent, requester, target, type`],
+    ["count() by agent", form],
+    ["count() by agent within 1h", form],
+    ["count() by agent over", `${form}: over takes a duration from 1m to 30d`],
+    ["count() by agent over soon", `${form}: over takes a duration from 1m to 30d`],
+    ["count() by agent over 59s", `${form}: over takes a duration from 1m to 30d`],
+    ["count() by agent over 31d", `${form}: over takes a duration from 1m to 30d`],
+    ["__0 > 1", "__0 is not a variable"],
+  ])("is refused and shown how it is written: %s", ([text, says], { expect }) => {
+    expect(fault(text)).toContain(says);
+  });
+
+  test("is taken at the ends of what it may be", ({ expect }) => {
+    expect(take("count() by agent over 60s > 1").keys).toEqual(["count() by agent over 60000ms"]);
+    expect(take("count() by agent over 30d > 1").keys).toEqual(["count() by agent over 2592000000ms"]);
+    expect(take("sum(args.order.total) by agent,type over 1h > 1").keys).toEqual([
+      "sum(args.order.total) by agent,type over 3600000ms",
+    ]);
+    expect(take("args.a == sum").keys).toEqual([]);
+    // A name that only ends as the engine's own do is somebody's own.
+    expect(take("args.a__ == 1 && a__ == 1").keys).toEqual([]);
+  });
+});
+
+describe("a sum by its name", () => {
+  test("has one spelling, and nothing else has one", ({ expect }) => {
+    expect(sumKey(" count() by agent over 1h ")).toBe("count() by agent over 3600000ms");
+    for (const text of [
+      "count() by agent over 1h > 3",
+      "count() by agent over 1h + count() by type over 1h",
+      "count() by person over 1h",
+      "args.amount",
+      "",
+    ]) {
+      expect(sumKey(text), text).toBeNull();
+    }
+  });
+
+  test("is not looked for in a condition that does not publish", ({ expect }) => {
+    const decide = [{ when: "count() by person over 1h > 1", then: "deny" as const }];
+    expect(windowsOf({ decide })).toEqual([]);
+  });
+});
+
+describe("the field that is added up", () => {
+  const amounts = (args: JsonObject): number[] => {
+    const windows = windowsOf({ decide: [{ when: "sum(args.a.b) by agent over 1h > 1", then: "gate" }] });
+    const requester = { kind: "agent", id: "agent:demo", owner: "person:omar" } as const;
+    return measuresOf(windows, { type: "pay", target: { resource: "x" }, requester, args }).map(
+      ({ amount }) => amount,
+    );
+  };
+
+  test("may lie deeper, and is not measured where the way to it is none", ({ expect }) => {
+    expect(amounts({ a: { b: 3 } })).toEqual([3]);
+    for (const a of ["text", null, [{ b: 3 }], 3, true, {}]) {
+      expect(amounts({ a }), JSON.stringify(a)).toEqual([]);
+    }
+    expect(amounts({})).toEqual([]);
+  });
+
+  test("is a field, and not how long a text or a list is", ({ expect }) => {
+    const windows = windowsOf({
+      decide: [{ when: "sum(args.a.length) by agent over 1h > 1", then: "gate" }],
+    });
+    const requester = { kind: "agent", id: "agent:demo", owner: "person:omar" } as const;
+    const asked = { type: "pay", target: { resource: "x" }, requester };
+    for (const a of ["text", [1, 2]]) expect(measuresOf(windows, { ...asked, args: { a } })).toEqual([]);
+    expect(measuresOf(windows, { ...asked, args: { a: { length: 2 } } })).toMatchObject([{ amount: 2 }]);
+  });
+
+  test("counts one where only requests are counted", ({ expect }) => {
+    const windows = windowsOf({ decide: [{ when: "count() by type over 1h > 1", then: "gate" }] });
+    const requester = { kind: "agent", id: "agent:demo", owner: "person:omar" } as const;
+    const asked = { type: "pay", target: { resource: "x" }, requester, args: {} };
+    expect(measuresOf(windows, asked)).toEqual([
+      { key: "count() by type over 3600000ms", windowMs: hour, by: '["pay"]', amount: 1 },
+    ]);
   });
 });
