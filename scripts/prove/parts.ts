@@ -45,6 +45,7 @@ export const parts: readonly Part[] = [
     size: "HOLDPOINT_TAMPERINGS",
     quick: 3_000,
     whole: 100_000,
+    shards: 2,
     controls: 15,
   },
   {
