@@ -41,7 +41,7 @@ afterAll(async () => {
 describe(`${wanted} histories of real actions, each batch of them cut by a kill -9`, () => {
   test(
     "could all have come from one thing that does one after the other",
-    { timeout: 120_000 + wanted * 1_000 },
+    { timeout: 300_000 + wanted * 3_000 },
     async ({ expect }) => {
       console.log(`histories: ${wanted}, HOLDPOINT_SEED=${seed}`);
       const dice = new Dice(seed);

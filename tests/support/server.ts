@@ -9,7 +9,11 @@ import * as v from "valibot";
 import { DevFile } from "../../scripts/start/state.ts";
 
 const start = fileURLToPath(new URL("../../scripts/start.ts", import.meta.url));
-const readyMs = 45_000;
+/** It takes some three seconds on a free machine. */
+const readyMs = 180_000;
+
+/** A process that was killed still has to be given the time to die. */
+const closedMs = 60_000;
 
 /** A real engine in its own process group: workerd on disk, sockets on 127.0.0.1, the starter policy and directory. */
 export type TestEngine = DevFile & {
@@ -108,7 +112,8 @@ async function ready(child: ChildProcess, ended: Promise<void>, errors: () => st
 
 /** Whatever the kernel still has to do for a killed group, its port is free for the next engine after this. */
 async function untilClosed(port: number): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
+  const until = Date.now() + closedMs;
+  while (Date.now() < until) {
     if (!(await listens(port))) return;
     await delay(20);
   }
