@@ -77,7 +77,10 @@ function altered(history: History, change: (said: Output) => Output | null): His
   return null;
 }
 
-describe("the check of histories finds", () => {
+/** To see that no order explains two hundred of them may mean going through a great many. */
+const searchMs = 900_000;
+
+describe("the check of histories finds", { timeout: searchMs }, () => {
   const tamperings: Readonly<Record<string, (history: History) => History | null>> = {
     "an event that is gone from the log": (history) =>
       altered(history, (said) =>
