@@ -136,6 +136,7 @@ export const parts: readonly Part[] = [
     size: "HOLDPOINT_LIVES",
     quick: 60,
     whole: 5_000,
+    shards: 2,
     controls: 480,
   },
   {
