@@ -225,6 +225,7 @@ export const parts: readonly Part[] = [
     size: "HOLDPOINT_HISTORIES",
     quick: 40,
     whole: 2_000,
+    shards: 2,
     controls: 7,
     waits: true,
   },
