@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import * as v from "valibot";
+import { groupGone } from "./process-group.ts";
 
 const script = (name: string): string => fileURLToPath(new URL(`../../scripts/${name}`, import.meta.url));
 
@@ -56,6 +57,7 @@ export async function startSelfHost(data: string, ...options: string[]): Promise
       process.kill(signal === "SIGKILL" ? -child.pid! : child.pid!, signal);
       await ended;
     }
+    await groupGone(child.pid!);
   };
   return {
     ...v.parse(Ready, JSON.parse(first)),

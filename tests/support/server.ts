@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import * as v from "valibot";
 import { DevFile } from "../../scripts/start/state.ts";
+import { groupGone } from "./process-group.ts";
 
 const start = fileURLToPath(new URL("../../scripts/start.ts", import.meta.url));
 /** It takes some three seconds on a free machine. */
@@ -75,6 +76,7 @@ async function launch(stateDir: string, options: TestEngineOptions, temporary: b
       process.kill(signal === "SIGKILL" ? -pid : pid, signal);
       await ended;
     }
+    await groupGone(pid);
     await untilClosed(port);
   };
   return {
