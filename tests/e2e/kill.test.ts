@@ -103,17 +103,19 @@ describe(`${kills} kills -9 of the whole process group, at random moments under 
       // A fault of the load itself ends the campaign where it is awaited.
       working.catch(() => undefined);
       const known = new Map<string, DiskAction>();
-      let [checked, openAtKill] = [0, 0];
+      let [checked, openAtKill, lookedAt] = [0, 0, 0];
 
       for (let kill = 1; kill <= kills; kill += 1) {
-        const upSince = Date.now();
         load.open();
         if (random() < 0.3) receiver.failNext({ status: 503 }, { drop: true });
         await Promise.race([delay(random() * longestLifeMs), working]);
         load.shut();
         await engine.kill9();
         // As it lies there at this moment, before anything has had a chance to mend it.
-        const written = actionsOnDisk(engine.stateDir, upSince - 2_000);
+        // From the last look on, however long the engine took to be there again.
+        const since = lookedAt;
+        lookedAt = Date.now() - 2_000;
+        const written = actionsOnDisk(engine.stateDir, since);
         for (const [id, action] of written) known.set(id, action);
         const fresh = load.acks.slice(checked);
         const faults = [...written.values()].flatMap(torn);

@@ -165,15 +165,17 @@ describe("kills -9 again and again while three of four calls to every channel fa
       const known = new Map<string, DiskAction>();
       const noticesMade = (): number =>
         [...known.values()].reduce((sum, { outbox }) => sum + outbox.length, 0);
-      let [openAtKill, kills] = [0, 0];
+      let [openAtKill, kills, lookedAt] = [0, 0, 0];
       for (; kills < leastKills || noticesMade() < wanted; kills += 1) {
-        const upSince = Date.now();
         load.open();
         const life = lifeMs.shortest + random() * (lifeMs.longest - lifeMs.shortest);
         await Promise.race([delay(life), working]);
         load.shut();
         await engine.kill9();
-        const written = actionsOnDisk(engine.stateDir, upSince - 2_000);
+        // From the last look on, however long the engine took to be there again.
+        const since = lookedAt;
+        lookedAt = Date.now() - 2_000;
+        const written = actionsOnDisk(engine.stateDir, since);
         for (const [id, action] of written) known.set(id, action);
         const logs = new Map([...known].map(([id, { events }]) => [id, events]));
         expect([...phantoms(webhooksIn(receiver), logs), ...lostAcks(load.acks, logs)]).toEqual([]);
