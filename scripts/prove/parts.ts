@@ -45,6 +45,7 @@ export const parts: readonly Part[] = [
     size: "HOLDPOINT_TAMPERINGS",
     quick: 3_000,
     whole: 100_000,
+    shards: 2,
     controls: 15,
   },
   {
@@ -135,6 +136,7 @@ export const parts: readonly Part[] = [
     size: "HOLDPOINT_LIVES",
     quick: 60,
     whole: 5_000,
+    shards: 2,
     controls: 480,
   },
   {
@@ -223,6 +225,7 @@ export const parts: readonly Part[] = [
     size: "HOLDPOINT_HISTORIES",
     quick: 40,
     whole: 2_000,
+    shards: 2,
     controls: 7,
     waits: true,
   },

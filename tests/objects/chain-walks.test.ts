@@ -22,7 +22,7 @@ import { everyText, forgotten, mark, planted, retentions } from "./planted.ts";
 const seed = Number(process.env["HOLDPOINT_SEED"] ?? Date.now() % 1_000_000);
 const lives = Number(process.env["HOLDPOINT_LIVES"] ?? 120);
 /** As long as so many may take on a busy machine. */
-const timeout = 60_000 + lives * 200;
+const timeout = 120_000 + lives * 1_000;
 const seen = new Map<string, number>();
 const count = (what: string): void => void seen.set(what, (seen.get(what) ?? 0) + 1);
 

@@ -71,7 +71,8 @@ export function fromDatabase<Value>(path: string, look: (database: DatabaseSync)
 }
 
 function lookInto<Value>(path: string, readOnly: boolean, look: (database: DatabaseSync) => Value): Value {
-  const database = new DatabaseSync(path, { readOnly, timeout: 2_000 });
+  // A writer that holds the lock may have to wait for a processor.
+  const database = new DatabaseSync(path, { readOnly, timeout: 30_000 });
   try {
     return look(database);
   } finally {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import * as v from "valibot";
+import { untilClosed } from "./closed.ts";
 import { groupGone } from "./process-group.ts";
 
 const script = (name: string): string => fileURLToPath(new URL(`../../scripts/${name}`, import.meta.url));
@@ -52,15 +53,17 @@ export async function startSelfHost(data: string, ...options: string[]): Promise
   });
   const first = await Promise.race([line, ended]);
   if (first === null) throw new Error(`it ended before it was ready: ${errors}`);
+  const ready = v.parse(Ready, JSON.parse(first));
   const end = async (signal: "SIGKILL" | "SIGTERM"): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) {
       process.kill(signal === "SIGKILL" ? -child.pid! : child.pid!, signal);
       await ended;
+      await untilClosed(Number(new URL(ready.url).port));
     }
     await groupGone(child.pid!);
   };
   return {
-    ...v.parse(Ready, JSON.parse(first)),
+    ...ready,
     errors: () => errors,
     kill9: () => end("SIGKILL"),
     stop: () => end("SIGTERM"),

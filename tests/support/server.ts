@@ -1,16 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import * as v from "valibot";
 import { DevFile } from "../../scripts/start/state.ts";
+import { untilClosed } from "./closed.ts";
 import { groupGone } from "./process-group.ts";
 
 const start = fileURLToPath(new URL("../../scripts/start.ts", import.meta.url));
-const readyMs = 45_000;
+/** It takes some three seconds on a free machine. */
+const readyMs = 180_000;
 
 /** A real engine in its own process group: workerd on disk, sockets on 127.0.0.1, the starter policy and directory. */
 export type TestEngine = DevFile & {
@@ -106,24 +107,4 @@ async function ready(child: ChildProcess, ended: Promise<void>, errors: () => st
   if (typeof first === "string") return v.parse(DevFile, JSON.parse(first));
   if (child.pid !== undefined && first === undefined) process.kill(-child.pid, "SIGKILL");
   throw new Error(`The engine ${first === null ? "ended" : "did not get ready"}: ${errors()}`);
-}
-
-/** Whatever the kernel still has to do for a killed group, its port is free for the next engine after this. */
-async function untilClosed(port: number): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
-    if (!(await listens(port))) return;
-    await delay(20);
-  }
-  throw new Error(`Something still listens on port ${port}`);
-}
-
-async function listens(port: number): Promise<boolean> {
-  return await new Promise((resolve) => {
-    const socket = connect({ port, host: "127.0.0.1" });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
 }

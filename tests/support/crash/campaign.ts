@@ -9,10 +9,10 @@ import { CrashEngine } from "./engine.ts";
 import { behind, faultsOf, undone } from "./judge.ts";
 import { type Life, Stage } from "./lives.ts";
 
-/** How long a point in the background of a life may take to be reached: a queue's next batch, an alarm, a lease of a send. */
-const backgroundMs = 5_000;
+/** Looks, half a second apart, at which nothing may have moved before a life is over: a queue's next batch or an alarm may be due. */
+const quietLooks = 10;
 /** Several leases of a send, each twice as long as the one before. */
-const drainMs = 120_000;
+const drainMs = 600_000;
 
 /** Data of its own, a receiver of webhooks and a Slack, all ready. */
 export async function openStage(build: Build): Promise<{ stage: Stage; close: () => Promise<void> }> {
@@ -60,7 +60,7 @@ export async function crashAt(stage: Stage, n: number, life: Life, cold: boolean
   if (cold) await engine.restart();
   await engine.arm(n);
   await life(stage);
-  await Promise.race([engine.crashed, delay(backgroundMs)]);
+  await quietAfter(stage, before);
   if (engine.crashes.length === before) {
     // It may come to the point this very moment.
     await engine.disarm().catch(() => undefined);
@@ -68,6 +68,20 @@ export async function crashAt(stage: Stage, n: number, life: Life, cold: boolean
   if (engine.crashes.length === before) return false;
   await engine.crashed;
   return true;
+}
+
+/** Comes back when it has died, or when nothing is left of the life that could still come to a point, however long that takes. */
+async function quietAfter(stage: Stage, before: number): Promise<void> {
+  const { engine } = stage;
+  const end = Date.now() + drainMs;
+  let [quiet, seen] = [0, -1];
+  while (engine.crashes.length === before && quiet < quietLooks && Date.now() < end) {
+    await Promise.race([engine.crashed, delay(500)]);
+    // It may die while it is asked.
+    const reached = (await engine.reached().catch(() => null))?.length ?? -1;
+    quiet = reached === seen && undone(stage) === 0 ? quiet + 1 : 0;
+    seen = reached;
+  }
 }
 
 /** What is wrong once all that was lost on the way has had its time to come again. */
