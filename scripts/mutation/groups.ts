@@ -86,7 +86,7 @@ export const groups: readonly Group[] = [
       "unit/timings",
     ],
     least: 95,
-    control: { file: "core/machine/deadlines.ts", without: ["unit/machine-clocks", "unit/timings"] },
+    control: { file: "core/machine/deadlines.ts", without: ["unit/machine-clocks", "unit/machine-state"] },
   },
   /**
    * What the policy says to one request. Left out is what reads conditions (held by the conformance cases of the expression language)
