@@ -48,7 +48,8 @@ async function faultsOfLife(
   const types = there.events.map(({ type }) => type).filter((type) => !besides.has(type));
   const faults =
     types.join() === log.join() ? [] : [`${id}: its log is ${types.join()} and not ${log.join()}`];
-  const bundle = await stage.cast.auditor.get<Bundle>(`/v1/actions/${id}/evidence`);
+  // A connection that the engine has let go of meanwhile is found to be broken only when it is used.
+  const bundle = await stage.reads<Bundle>(stage.cast.auditor, `/v1/actions/${id}/evidence`);
   const findings = verifyBundle(bundle, { keys: [], kept: [] }, tools);
   if (verdictOf(findings) === "failed") {
     faults.push(...findings.flatMap(({ status, says }) => (status === "failed" ? [`${id}: ${says}`] : [])));
@@ -67,7 +68,8 @@ async function faultsOfLife(
 export async function behind(stage: Stage): Promise<string[]> {
   const shown = new Map<string, string>();
   for (let cursor: string | null = ""; cursor !== null;) {
-    const page: ActionList = await stage.cast.auditor.lists(cursor === "" ? "" : `cursor=${cursor}`);
+    const query = cursor === "" ? "" : `cursor=${cursor}`;
+    const page: ActionList = await stage.engine.persist(() => stage.cast.auditor.lists(query));
     for (const { id, state } of page.items) shown.set(id, state);
     cursor = page.nextCursor;
   }

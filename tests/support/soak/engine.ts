@@ -22,8 +22,11 @@ export type Soaked = {
 };
 
 const starter = fileURLToPath(new URL("../../../scripts/starter", import.meta.url));
-/** So often the control keeps what it was sent: its leak is to show within minutes. */
-export const keptTimes = 4;
+/**
+ * So often the control keeps what it was sent: its leak is to show within minutes, in which an engine that has just been started may
+ * grow by some twenty megabytes of its own.
+ */
+export const keptTimes = 32;
 /** The control: every body that comes in is kept for ever. Of the bundle, not of the sources, so that the rest is the product. */
 const leak = {
   from: "const bytes = new Uint8Array(size);\n  let offset = 0;",
