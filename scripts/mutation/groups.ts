@@ -76,7 +76,7 @@ export const groups: readonly Group[] = [
       "never says more than was signed",
     ],
     least: 95,
-    control: { file: "client/webhook.ts", without: ["unit/client-webhook"] },
+    control: { file: "client/grant.ts", without: ["unit/client-grant"] },
   },
   /**
    * Who a caller is, and what an agent may ask for. Not here, because only workerd runs it: workers/door.ts and the Registry as an

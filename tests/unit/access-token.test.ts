@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { describe, test } from "vitest";
 import type { Principal } from "../../schemas/principal.ts";
 import type { Snapshot } from "../../schemas/snapshot.ts";
@@ -34,7 +35,6 @@ const certs = (at: string): Record<string, unknown> => ({
   [`${at}/cdn-cgi/access/certs`]: { keys: [own.jwk, pairOf("ES256", "ec").jwk] },
 });
 
-let copies = 0;
 /** Access's keys come by the network: from this table, and from nowhere else. */
 const network = fetchFrom(() => ({ ...certs(issuer), ...certs(local) }));
 async function online<Value>(run: () => Promise<Value>): Promise<Value> {
@@ -138,7 +138,7 @@ describe("T7 a token of Cloudflare Access", () => {
   test("is verified with the team's own keys, which are read once", async ({ expect }) => {
     // A copy that has read none yet.
     const fresh = await workerModule<{ accessPerson: typeof accessPerson }>(
-      `workers/access.ts?copy=${(copies += 1)}`,
+      `workers/access.ts?copy=${randomUUID()}`,
     );
     const { env, requestOf } = opened();
     const asked: string[] = [];

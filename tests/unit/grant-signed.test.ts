@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { describe, test } from "vitest";
 import { verifyGrant } from "../../client/index.ts";
 import { workerModule } from "../support/entrance.ts";
@@ -10,10 +10,9 @@ type Sign = (
   action: { workspace: string; id: string },
   issuer: string,
 ) => Promise<string>;
-let copies = 0;
 /** A new copy each time: it remembers the key that it has once been given. */
 const signer = async (): Promise<Sign> =>
-  (await workerModule<{ signGrant: Sign }>(`workers/grants.ts?copy=${(copies += 1)}`)).signGrant;
+  (await workerModule<{ signGrant: Sign }>(`workers/grants.ts?copy=${randomUUID()}`)).signGrant;
 
 const jwk = { ...generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" }), kid: "k1" };
 const { d: _, ...publicJwk } = jwk;
