@@ -5,12 +5,15 @@ import { parts, quickFiles } from "./scripts/prove/parts.ts";
 import { Interleaved } from "./tests/support/sequencer.ts";
 import waiting from "./tests/waiting.json" with { type: "json" };
 
+/** How long a test may take before it counts as stuck: many times what any takes, as a busy machine is no fault of the product's. */
+const patienceMs = 300_000;
+
 /**
  * Real engines. Four files at a time, or as many as `npm test` says for what it runs side by side: most of their time is waiting for
  * a lease or a retry to come due. More would starve each other of their deadlines on a small machine.
  */
 const lanes = Number(process.env["HOLDPOINT_LANES"] ?? 4);
-const realServer = { maxWorkers: lanes, testTimeout: 60_000, hookTimeout: 60_000 } as const;
+const realServer = { maxWorkers: lanes, testTimeout: patienceMs, hookTimeout: patienceMs } as const;
 
 /** The page is part of the Worker: whatever starts one needs it built. */
 const globalSetup = "./tests/support/build.mjs";
@@ -46,7 +49,7 @@ export default defineConfig({
           include: ["tests/unit/**/*.test.ts", "tests/model/**/*.test.ts"],
           exclude,
           // The model explores every reachable state; it is the one that takes long. By itself vitest leaves one processor idle.
-          testTimeout: 60_000,
+          testTimeout: patienceMs,
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
@@ -67,7 +70,7 @@ export default defineConfig({
           include: ["tests/objects/**/*.test.ts"],
           exclude,
           env,
-          testTimeout: 30_000,
+          testTimeout: patienceMs,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
