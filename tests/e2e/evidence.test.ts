@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { Bundle } from "../../schemas/bundle.ts";
 import type { AccessList, AccessView, EvidenceList } from "../../schemas/evidence-list.ts";
-import { type Cast, castOf, wholeLife } from "../support/actors.ts";
+import { type Cast, castOf, contractOf, wholeLife } from "../support/actors.ts";
 import { Caller } from "../support/caller.ts";
 import { addressOf } from "../support/routes.ts";
 import { startEngine, type TestEngine } from "../support/server.ts";
@@ -201,19 +201,22 @@ describe("the list", () => {
   test("has every action of a time and type by its number, with a checkpoint to ask for all of them at", async ({
     expect,
   }) => {
+    // A type of its own: what was asked for earlier may be seen by the log only now, and its time counts from then.
+    const type = "evidence.listed";
+    await cast.operator.adopts(contractOf(type, {}));
     const since = new Date().toISOString();
     const ids: string[] = [];
-    for (let count = 0; count < 3; count += 1) ids.push((await cast.demo.asks()).id);
+    for (let count = 0; count < 3; count += 1) ids.push((await cast.demo.asks({ type })).id);
     for (const id of ids) await bundleOf(id);
     const list = (query: string): Promise<EvidenceList> => cast.auditor.get(`/v1/evidence?${query}`);
-    const found = await list(`since=${since}&type=host.shell`);
+    const found = await list(`since=${since}&type=${type}`);
     expect(found.items.map(({ action }) => action).toSorted()).toEqual(ids.toSorted());
     expect(found.nextAfter).toBeNull();
     expect((await list(`since=${since}&type=db.migrate`)).items).toEqual([]);
     expect((await list(`until=${since}`)).items.some(({ action }) => ids.includes(action))).toBe(false);
-    const page = await list(`since=${since}&limit=2`);
+    const page = await list(`since=${since}&type=${type}&limit=2`);
     expect(page.items).toHaveLength(2);
-    const rest = await list(`since=${since}&limit=2&after=${page.nextAfter}`);
+    const rest = await list(`since=${since}&type=${type}&limit=2&after=${page.nextAfter}`);
     expect(rest.items).toHaveLength(1);
     for (const { action } of found.items) {
       const { log } = await bundleOf(action, `?at=${found.checkpoint.size}`);
