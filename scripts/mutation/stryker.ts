@@ -39,7 +39,8 @@ export async function tried(
       // Outside the project: Node does not read TypeScript below a folder that is called node_modules.
       tempDirName: join(folder, "sandbox"),
       cleanTempDir: "always",
-      ignorePatterns: ["dist", ".holdpoint", "docs"],
+      // The last are where another of these is just installing itself (`ensureStryker`).
+      ignorePatterns: ["dist", ".holdpoint", "docs", "node_modules.*"],
       // The types are checked by `npm test`, and the compiler has no interface any more that Stryker could use.
       disableTypeChecks: false,
       tsconfigFile: "none",
