@@ -1,30 +1,26 @@
 import { describe, test } from "vitest";
 import { emit } from "../../core/machine/emissions.ts";
 import { judgeCondition as judge } from "../../core/policy/condition.ts";
-import type { Event } from "../../schemas/event.ts";
-import { cast, contractOf, createdAt, digest, payloadOf } from "../model/cast.ts";
-import { Play, staff } from "../model/play.ts";
+import { cast, contractOf, createdAt, digest } from "../model/cast.ts";
+import { type Play, staff } from "../model/play.ts";
+import {
+  after,
+  approve,
+  approved,
+  claim,
+  executed,
+  executing,
+  last,
+  quiet,
+  requested,
+  rollBack,
+  succeed,
+  undoable,
+} from "../model/undoable.ts";
 
 /** What the log says word for word of each command, and the state that it leads to. */
 
 const { alice, bob, erin, omar, demo, other, engine } = cast;
-const undoable = contractOf({ rollback: { window: "1m" }, breakGlass: { by: [erin.id] } });
-const requested = (contract = undoable, parts: Parameters<typeof payloadOf>[1] = {}): Play =>
-  new Play(payloadOf(contract, parts)).request();
-const after = (play: Play, ...moves: ((play: Play) => unknown)[]): Play => {
-  for (const move of moves) move(play);
-  return play;
-};
-const approve = (play: Play): unknown => play.vote(alice, "approve");
-const claim = (play: Play): unknown => play.claim();
-const succeed = (play: Play): unknown => play.report();
-const rollBack = (play: Play): unknown => play.rollback();
-const approved = (): Play => after(requested(), approve);
-const executing = (): Play => after(approved(), claim);
-const executed = (): Play => after(executing(), succeed);
-
-const last = (play: Play): Event | undefined => play.events.at(-1);
-const quiet = { pending: null, approval: null, lease: null, execution: null, rollback: null, review: null };
 const filled = { seat: "reviewer", n: 1, from: ["group:dba"] };
 
 describe("an emission", () => {

@@ -6,27 +6,24 @@ import { nowOf } from "../../core/machine/step.ts";
 import type { Event } from "../../schemas/event.ts";
 import { cast, contractOf, createdAt, payloadOf, seat } from "../model/cast.ts";
 import { Play, staff } from "../model/play.ts";
+import {
+  after,
+  approve,
+  approved,
+  claim,
+  executed,
+  executing,
+  last,
+  quiet,
+  requested,
+  rollBack,
+  succeed,
+  undoable,
+} from "../model/undoable.ts";
 
 /** What time alone does to an action, and the state that a log leads to. */
 
 const { alice, bob, carol, erin, demo, engine } = cast;
-const undoable = contractOf({ rollback: { window: "1m" }, breakGlass: { by: [erin.id] } });
-const requested = (contract = undoable, parts: Parameters<typeof payloadOf>[1] = {}): Play =>
-  new Play(payloadOf(contract, parts)).request();
-const after = (play: Play, ...moves: ((play: Play) => unknown)[]): Play => {
-  for (const move of moves) move(play);
-  return play;
-};
-const approve = (play: Play): unknown => play.vote(alice, "approve");
-const claim = (play: Play): unknown => play.claim();
-const succeed = (play: Play): unknown => play.report();
-const rollBack = (play: Play): unknown => play.rollback();
-const approved = (): Play => after(requested(), approve);
-const executing = (): Play => after(approved(), claim);
-const executed = (): Play => after(executing(), succeed);
-
-const last = (play: Play): Event | undefined => play.events.at(-1);
-const quiet = { pending: null, approval: null, lease: null, execution: null, rollback: null, review: null };
 
 describe("what time alone does", () => {
   const lost = { effect: "unknown", evidence: null, startupMs: null, reported: false, late: false };
