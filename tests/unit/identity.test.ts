@@ -25,6 +25,7 @@ describe("T7 an e-mail address", () => {
     ["Alice@Example.COM", "alice@example.com"],
     ["o'hara+on.call@xn--bcher-kva.example", "o'hara+on.call@xn--bcher-kva.example"],
     [`${"a".repeat(64)}@example.com`, `${"a".repeat(64)}@example.com`],
+    ["alice@a.b", "alice@a.b"],
   ];
   test.for(same)("%s has the canonical form %s, which is its own", ([text, canonical], { expect }) => {
     expect(canonicalEmail(text)).toEqual({ ok: true, value: canonical });
@@ -52,6 +53,9 @@ describe("T7 an e-mail address", () => {
     "with a dot at the end": "alice@example.com.",
     "with two dots": "alice..b@example.com",
     "of an address": "alice@[127.0.0.1]",
+    "of a domain with something before it": "alice@!example.com",
+    "of a domain with something after it": "alice@example.com!",
+    "of a domain that begins with a hyphen": "alice@-a.example.com",
     empty: "",
     "too long": `${"a".repeat(65)}@example.com`,
     "much too long": `alice@${"a.".repeat(200)}example.com`,

@@ -67,6 +67,27 @@ describe("an issuer", () => {
   const faultsOf = (more: Partial<Issuer>, allowLoopback = false): string[] =>
     issuerFaults(issuerOf(more), { allowLoopback }).map(({ pointer }) => pointer);
 
+  const owners: [issuer: string, claims: string[]][] = [
+    ["https://gitlab.com", ["sub", "project_path", "project_id", "namespace_path", "namespace_id"]],
+    ["https://accounts.google.com", ["sub", "email"]],
+  ];
+  test.for(owners)("of %s, who signs for everybody, needs an owner", ([issuer, names], { expect }) => {
+    const faults = (claims: Record<string, string>): string[] => faultsOf({ issuer, rules: [rule(claims)] });
+    expect(faults({ aud: "holdpoint" })).toEqual(["/rules/0/claims"]);
+    for (const name of names) {
+      expect(faults({ [name]: "acme" }), name).toEqual([]);
+      expect(faults({ [name]: "ac*", aud: "holdpoint" }), name).toEqual(["/rules/0/claims"]);
+    }
+    expect(issuerFaults(issuerOf({ issuer, rules: [rule({ aud: "x" })] }), { allowLoopback: false })).toEqual(
+      [
+        {
+          pointer: "/rules/0/claims",
+          detail: `would let in anybody with an account there; name one of ${names.join(", ")} without a wildcard`,
+        },
+      ],
+    );
+  });
+
   const owned: [string, Record<string, string>, boolean][] = [
     ["a repository", { repository: "acme/shop" }, true],
     ["a repository by its number", { repository_id: "42", ref: "refs/heads/*" }, true],

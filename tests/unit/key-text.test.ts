@@ -52,6 +52,15 @@ describe("key text", () => {
     }
   });
 
+  test("with more before or after, and a checksum that is right for all of it, is not one", ({ expect }) => {
+    const { key } = make("default");
+    const body = key.slice(0, -6);
+    expect(parseKeyText(summed(body))).not.toBeNull();
+    for (const text of [`x${body}`, `hp_a_${body}`, `${body}0`, `${body}_0`]) {
+      expect(parseKeyText(summed(text)), text).toBeNull();
+    }
+  });
+
   test("uses every character of base62 about as often as any other", ({ expect }) => {
     const seen = new Map<string, number>();
     for (let i = 0; i < 2_000; i++) {
