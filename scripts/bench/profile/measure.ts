@@ -64,7 +64,7 @@ async function profileOf(server: Server, seconds: number, tell: (step: string) =
   const map = JSON.parse(readFileSync(`${module}.map`, "utf8"));
   const calls = callsOf(samples, placesIn(map, dirname(module), root));
   const sampledLives = lives;
-  // Last: after strace has let go of workerd, its inspector lets nobody in.
+  // Last, as it makes each life take much longer.
   tell(`profile: ${subject}, syncs`);
   const syncs = await syncsOf(group.pid, `${module}.strace`, drive);
   return {
