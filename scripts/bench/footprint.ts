@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { pidsOf } from "./group.ts";
+import { pidsOf } from "../processes.ts";
 
 /** Bytes. `memory` is null where the system does not tell (no /proc). */
 export type Footprint = { readonly memory: number | null; readonly disk: number };

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
 
 const running = new Set<number>();
 process.on("exit", () => running.forEach(killGroup));
@@ -68,26 +67,5 @@ function killGroup(pid: number): void {
     process.kill(-pid, "SIGKILL");
   } catch {
     // It has ended already.
-  }
-}
-
-/** The processes of a group; none where the system has no /proc. */
-export function pidsOf(group: number): number[] {
-  let names: string[];
-  try {
-    names = readdirSync("/proc");
-  } catch {
-    return [];
-  }
-  return names.map(Number).filter((pid) => Number.isInteger(pid) && groupOf(pid) === group);
-}
-
-function groupOf(pid: number): number | null {
-  try {
-    // `123 (a name) S parent group …`; the name may hold anything, also brackets.
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2]);
-  } catch {
-    return null;
   }
 }

@@ -28,12 +28,12 @@ rect.s{fill:var(--c)}path.s{stroke:var(--c);fill:none;stroke-width:2}circle.s{fi
 @media(prefers-color-scheme:dark){text{fill:#f0f6fc}.faint{fill:#9198a1}.grid{stroke:#3d444d}.ground{fill:#0d1117}
 .s0{--c:#4493f8}.s1{--c:#db6d28}.s2{--c:#3fb950}.s3{--c:#ab7df8}}`;
 
-const escaped = (words: string): string =>
+export const escaped = (words: string): string =>
   words.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 const at = (value: number): string => String(Math.round(value * 10) / 10);
 
-function text(x: number, y: number, words: string, more = ""): string {
+export function text(x: number, y: number, words: string, more = ""): string {
   return `<text x="${at(x)}" y="${at(y)}"${more}>${escaped(words)}</text>`;
 }
 
@@ -43,7 +43,8 @@ const middle = ' text-anchor="middle"';
 /** Colours go round; from the fifth line on they are dashed. */
 const classOf = (index: number): string => `s s${index % 4}${index >= 4 ? " dash" : ""}`;
 
-function picture(width: number, height: number, title: string, parts: readonly string[]): string {
+/** A whole SVG: its title at the top, and what is drawn in it. */
+export function picture(width: number, height: number, title: string, parts: readonly string[]): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escaped(title)}">
 <style>${style}</style>
 <rect class="ground" width="${width}" height="${height}"/>

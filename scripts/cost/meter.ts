@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import * as v from "valibot";
 import { call } from "../bench/http.ts";
+import { statOf } from "../processes.ts";
 import { Counts } from "./counts.ts";
 
 const Reading = v.object({ counts: Counts, alarms: v.record(v.string(), v.number()) });
@@ -61,18 +61,9 @@ export class Meter {
   /** Milliseconds of processor time that the engine's processes have used; null where the system does not tell. */
   cpuMs(): number | null {
     try {
-      return [...this.#pids].map(cpuMsOf).reduce((sum, ms) => sum + ms, 0);
+      return [...this.#pids].reduce((sum, pid) => sum + statOf(pid).cpuMs, 0);
     } catch {
       return null;
     }
   }
-}
-
-/** Linux counts in hundredths of a second for whoever asks, whatever its own clock is. */
-const tickMs = 10;
-
-function cpuMsOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * tickMs;
 }

@@ -1,7 +1,8 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { statOf } from "../processes.ts";
 import { StartError } from "../start/lock.ts";
 
 /** Processes that stand still, every thread of them, as they would after kill -9: nothing they have acknowledged is not on disk. */
@@ -66,14 +67,11 @@ function goOn(pid: number): void {
 function standsStill(pid: number): boolean {
   try {
     const tasks = readdirSync(`/proc/${pid}/task`);
-    return tasks.every((task) => stateOf(readFileSync(`/proc/${pid}/task/${task}/stat`, "utf8")) === "T");
+    return tasks.every((task) => statOf(`${pid}/task/${task}`).state === "T");
   } catch {
     return psState(pid).startsWith("T");
   }
 }
-
-/** `123 (a name) S …`; the name may hold anything, also brackets. */
-const stateOf = (stat: string): string => stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3);
 
 /** Where there is no /proc. */
 function psState(pid: number): string {

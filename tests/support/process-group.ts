@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { pidsOf, statOf } from "../../scripts/processes.ts";
 
 /** A processor may have others to serve before those that were killed come to their end. */
 const goneMs = 60_000;
@@ -24,16 +25,12 @@ function livesOn(group: number): boolean {
     return false;
   }
   // Of the dead that nobody has asked about yet nothing is left but their entry.
-  return !existsSync("/proc/self") || readdirSync("/proc").some((name) => isAlive(name, group));
+  return !existsSync("/proc/self") || pidsOf(group).some(isAlive);
 }
 
-function isAlive(name: string, group: number): boolean {
-  if (!/^\d+$/u.test(name)) return false;
+function isAlive(pid: number): boolean {
   try {
-    // `123 (a name) S parent group …`; the name may hold anything, also brackets.
-    const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-    const [state, , of] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return Number(of) === group && state !== "Z" && state !== "X";
+    return !["Z", "X"].includes(statOf(pid).state);
   } catch {
     return false;
   }

@@ -1,4 +1,4 @@
-import { short } from "../plot.ts";
+import { escaped, picture, short, text } from "../plot.ts";
 import { type Calls, roomOf } from "./calls.ts";
 
 const width = 1_200;
@@ -8,14 +8,15 @@ const top = 58;
 const thinnest = 1;
 const letter = 6.4;
 
-const escaped = (words: string): string =>
-  words.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+/** Bars are light in the dark too, and what is written on them is dark. */
+const style = `g text{font-size:11px;fill:#1f2328}
+.c{fill:#ffb77c}.o{fill:#ffd33d}.h{fill:#a5d6a7}.w{fill:#9ecbff}.l{fill:#d1d5da}.r{fill:#eaecef}`;
 
 /** A colour for each of our folders; libraries and the runtime are grey. */
 const classes: Readonly<Record<string, string>> = {
   core: "c",
   objects: "o",
-  schemas: "s",
+  schemas: "h",
   workers: "w",
 };
 
@@ -39,16 +40,12 @@ export function flameGraph(title: string, calls: Calls, lives: number): string {
   };
   draw(calls, 10, 0);
   const height = top + (deepest + 1) * row + 12;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escaped(title)}">
-<style>text{font:11px system-ui,sans-serif;fill:#1f2328}.title{font-size:15px;font-weight:600}.ground{fill:#fff}g text{fill:#1f2328}
-.c{fill:#ffb77c}.o{fill:#ffd33d}.s{fill:#a5d6a7}.w{fill:#9ecbff}.l{fill:#d1d5da}.r{fill:#eaecef}
-@media(prefers-color-scheme:dark){.ground{fill:#0d1117}text{fill:#f0f6fc}}</style>
-<rect class="ground" width="${width}" height="${height}"/>
-<text class="title" x="10" y="22">${escaped(title)}</text>
-<text x="10" y="42">Orange: core. Yellow: objects. Green: schemas. Blue: workers. Grey: libraries, workerd and V8.</text>
-${bars.join("\n")}
-</svg>
-`;
+  const colours = text(
+    16,
+    44,
+    "Orange: core. Yellow: objects. Green: schemas. Blue: workers. Grey: libraries, workerd and V8.",
+  );
+  return picture(width, height, title, [`<style>${style}</style>`, colours, ...bars]);
 }
 
 function barOf({ name, file }: Calls, x: number, depth: number, wide: number, ms: number): string {
@@ -56,9 +53,6 @@ function barOf({ name, file }: Calls, x: number, depth: number, wide: number, ms
   const room = roomOf(file);
   const kind = classes[room.split("/")[0] ?? ""] ?? (room === "libraries" ? "l" : "r");
   const letters = Math.floor((wide - 6) / letter);
-  const words =
-    letters < 3
-      ? ""
-      : `<text x="${(x + 3).toFixed(1)}" y="${y + 12}">${escaped(name.slice(0, letters))}</text>`;
+  const words = letters < 3 ? "" : text(x + 3, y + 12, name.slice(0, letters));
   return `<g><title>${escaped(`${name}, ${file ?? room}: ${short(ms)} ms a life`)}</title><rect class="${kind}" x="${x.toFixed(1)}" y="${y}" width="${Math.max(wide - 0.5, 0.5).toFixed(1)}" height="${row - 1}"/>${words}</g>`;
 }

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { statOf } from "../../processes.ts";
 import { type Server, startServer, type Subject } from "../server.ts";
 import { keeperOf, measureTrips } from "../trip.ts";
 import { byRoom, type Calls, callsOf, placesIn } from "./calls.ts";
-import { processorMsOf } from "./processor.ts";
 import { sampled } from "./sampler.ts";
 import { syncsOf } from "./syncs.ts";
 
@@ -54,9 +54,9 @@ async function profileOf(server: Server, seconds: number, tell: (step: string) =
   };
   await measureTrips(keeper, clients, warmUpSeconds);
   tell(`profile: ${subject}, processor time`);
-  const before = processorMsOf(group.pid);
+  const before = cpuMsOf(group.pid);
   const perSecond = await drive();
-  const after = processorMsOf(group.pid);
+  const after = cpuMsOf(group.pid);
   const alone = lives;
   tell(`profile: ${subject}, calls`);
   const { module, url } = server.inspected;
@@ -84,3 +84,11 @@ async function profileOf(server: Server, seconds: number, tell: (step: string) =
 }
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
+
+function cpuMsOf(pid: number): number | null {
+  try {
+    return statOf(pid).cpuMs;
+  } catch {
+    return null;
+  }
+}
